@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Attributes that all modules document."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Use as C(gpops.toolkit.attributes), with the parts that hold for the module."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/gpops.toolkit.gp) in C(module_defaults) to set the options of all modules at once.
+    support: full
+    membership:
+      - gpops.toolkit.gp
+"""
+
+    # Modules that only look.
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - This module only looks and changes nothing in any mode.
+  diff_mode:
+    description: Returns details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: N/A
+    details:
+      - This module changes nothing.
+  idempotent:
+    description: Running the module again on the same state changes nothing.
+    support: full
+    details:
+      - This module changes nothing.
+"""

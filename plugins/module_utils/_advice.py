@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What server errors mean for an operator: plain words and what to do. Private to the collection.
+
+SQLSTATEs are those of the PostgreSQL documentation, appendix "Error Codes"; the texts of
+connection errors are libpq's and the server's (lc_messages=C).
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+_BY_SQLSTATE: dict[str, str] = {
+    "25006": "this server is read-only (a standby); log in to the coordinator",
+    "42501": "the login role lacks a privilege for this; see the table of permissions in the README",
+    "42P01": "this engine has no such relation; check that the server is Greenplum 6 or newer, or Cloudberry",
+    "53300": "all connections are taken; a superuser may still get one of the reserved ones",
+    "55P03": "a lock could not be had in time; see who holds it with gp_process_info (blocked_by)",
+    "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or look for what holds it up",
+    "57P01": "an administrator ended this session or is stopping the server; check the server, then run the task again",
+    "57P02": "a server process crashed and the server is recovering; wait until it accepts connections",
+    "57P03": "the server is starting, stopping or recovering; try again when it accepts connections",
+}
+
+# The driver gives no SQLSTATE for a connection that fails: only the text tells.
+_BY_CONNECT_TEXT: tuple[tuple[str, str], ...] = (
+    (r"password authentication failed", "check login_user and login_password (or PGPASSWORD, or the password file)"),
+    (r"no password supplied", "set login_password, PGPASSWORD or a password file (PGPASSFILE)"),
+    (
+        r"no pg_hba.conf entry",
+        "the server does not let this user, database and address in; check pg_hba.conf and ssl_mode",
+    ),
+    (r"role .* (does not exist|is not permitted to log in)", "check login_user"),
+    (r"database .* does not exist", "check login_db"),
+    (r"too many (clients|connections)|remaining connection slots|connection limit exceeded", _BY_SQLSTATE["53300"]),
+    (r"starting up|shutting down|in recovery mode|not accepting connections", _BY_SQLSTATE["57P03"]),
+    (
+        r"connections to primary segments are not allowed|System was started in .* utility mode",
+        "this is a segment or a server in utility mode; log in to the coordinator",
+    ),
+    (r"certificate verify failed|root certificate file|server certificate for", "check ssl_mode and ca_cert"),
+    (r"does not support SSL", "the server has no TLS; set ssl_mode to prefer or disable if that is acceptable"),
+    (r"could not translate host name|Name or service not known", "check login_host"),
+    (r"Connection refused|No such file or directory", "check login_host and login_port, and that the server runs"),
+    (r"definition of service .* not found", "check PGSERVICE and the service file (PGSERVICEFILE)"),
+    (
+        r"invalid (dsn|connection option|sslmode value|port number)|invalid integer value",
+        "check connect_params: each key must be a libpq connection parameter",
+    ),
+    (r"timeout expired|timed out", "the server did not answer; check login_host, login_port and firewalls"),
+)
+
+
+def advice_for_statement(sqlstate: str | None) -> str:
+    """What to do about a statement that failed with this SQLSTATE, or an empty string."""
+    return _BY_SQLSTATE.get(sqlstate or "", "")
+
+
+def advice_for_connect(text: str) -> str:
+    """What to do about a connection that failed with this text of libpq, or an empty string."""
+    for pattern, advice in _BY_CONNECT_TEXT:
+        if re.search(pattern, text, re.IGNORECASE):
+            return advice
+    return ""
+
+
+def is_queue_timeout(sqlstate: str | None, text: str) -> bool:
+    """Whether a wait for a slot of a resource group ended by gp_resource_group_queuing_timeout."""
+    return sqlstate == "57014" and "resource group waiting timeout" in text

@@ -1,0 +1,366 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options -> one database session with a deadline. The only place that imports the driver.
+
+Private to the collection.
+
+``statement_timeout`` does not end a wait for a slot of a full resource group, and no server setting
+ends a wait for a server that is gone. So every driver call runs in a thread that can be left behind,
+and the server is told to give up a little before we do, because its own error says more.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+import traceback
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
+    advice_for_connect,
+    advice_for_statement,
+    is_queue_timeout,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    ConnectError,
+    ConnectionLost,
+    DeadlineExceeded,
+    GpopsError,
+    GroupFull,
+    OptionError,
+    StatementError,
+)
+
+PSYCOPG2_IMPORT_ERROR: str | None = None
+try:
+    import psycopg2
+    import psycopg2.extensions
+    from psycopg2 import sql
+except ImportError:
+    PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "login_host": {"type": "str"},
+    "login_port": {"type": "int"},
+    "login_user": {"type": "str"},
+    "login_password": {"type": "str", "no_log": True},
+    "login_db": {"type": "str"},
+    "login_unix_socket": {"type": "path"},
+    "ssl_mode": {
+        "type": "str",
+        "choices": ["allow", "disable", "prefer", "require", "verify-ca", "verify-full"],
+    },
+    "ca_cert": {"type": "path"},
+    "ssl_cert": {"type": "path"},
+    "ssl_key": {"type": "path"},
+    "session_role": {"type": "str"},
+    # no_log keeps a password in it out of the syslog; see unmask_connect_params.
+    "connect_params": {"type": "dict", "no_log": True, "default": {}},
+    "timeout": {"type": "float", "default": 30},
+    "toolkit": {"type": "str", "choices": ["auto", "mdb", "native"], "default": "auto"},
+}
+MUTUALLY_EXCLUSIVE: list[list[str]] = [["login_host", "login_unix_socket"]]
+
+_LIBPQ_NAMES = {
+    "login_host": "host",
+    "login_port": "port",
+    "login_user": "user",
+    "login_password": "password",
+    "login_db": "dbname",
+    "login_unix_socket": "host",
+    "ssl_mode": "sslmode",
+    "ca_cert": "sslrootcert",
+    "ssl_cert": "sslcert",
+    "ssl_key": "sslkey",
+}
+_SECRET_PARAMS = ("password", "sslpassword", "oauth_client_secret")
+# No such setting, or not for this role: the session does without.
+_SETTING_REFUSED = ("42704", "42501")
+_CANCEL_SECONDS = 0.5
+_CLOSE_SECONDS = 0.5
+
+
+class Deadline:
+    """The moment by which a module must be done.
+
+    Args:
+        seconds: From now on.
+        clock: A monotonic clock in seconds.
+    """
+
+    def __init__(self, seconds: float, clock: t.Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self._end - self._clock())
+
+    def part(self, share: float) -> Deadline:
+        """A deadline that ends after this share of the time that is left."""
+        return Deadline(self.remaining() * share, self._clock)
+
+
+class Rows(t.NamedTuple):
+    """What a statement returned; text is always decoded, if need be with replacement characters."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[t.Any, ...]]
+
+    def dicts(self) -> list[dict[str, t.Any]]:
+        """Each row as a dictionary by column name."""
+        return [dict(zip(self.columns, row)) for row in self.rows]
+
+
+def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """The libpq parameters for these options.
+
+    What is not said is left to libpq, which reads the PG* environment, the service file and the
+    password file. Only the database differs: libpq would take the user's name, we take C(postgres).
+
+    Raises:
+        OptionError: O(timeout) is not positive.
+    """
+    if not options["timeout"] > 0:
+        raise OptionError("timeout", f"{options['timeout']} is not allowed; it is a number of seconds above 0")
+    params: dict[str, t.Any] = {
+        "client_encoding": "UTF8",
+        "fallback_application_name": "gpops.toolkit",
+    }
+    for option, name in _LIBPQ_NAMES.items():
+        if options.get(option) not in (None, ""):
+            params[name] = options[option]
+    params.update(options.get("connect_params") or {})
+    named = ("dbname", "database", "dsn", "service")
+    if not any(name in params for name in named) and not environ.get("PGDATABASE") and not environ.get("PGSERVICE"):
+        params["dbname"] = "postgres"
+    if not environ.get("PGCONNECT_TIMEOUT"):
+        # For each host of a list; libpq's own default is to wait for ever.
+        params.setdefault("connect_timeout", max(2, int(options["timeout"] / 2)))
+    return params
+
+
+def unmask_connect_params(options: t.Mapping[str, t.Any], no_log_values: set[str]) -> None:
+    """Take all but the secrets of O(connect_params) off the list of values to mask.
+
+    Ansible masks every value of a no_log dictionary: with C(keepalives=1) each 1 in the result.
+    """
+    params = options.get("connect_params") or {}
+    secrets = {str(params[name]) for name in _SECRET_PARAMS if params.get(name)}
+    if options.get("login_password"):
+        secrets.add(str(options["login_password"]))
+    no_log_values &= secrets
+
+
+def where_to(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> str:
+    """The server as an operator would name it, for messages."""
+    service = params.get("service") or environ.get("PGSERVICE")
+    host = params.get("host") or environ.get("PGHOST")
+    if not host:
+        return f"service {service}" if service else "the local socket"
+    return f"{host} port {params.get('port') or environ.get('PGPORT') or 5432}"
+
+
+class _DriverThread:
+    """Runs driver calls one by one; a call that does not return in time is left behind."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.Queue[t.Any] = queue.Queue()
+        self.stuck = False
+        # A daemon: the process can end although the driver waits for a dead server.
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            job, answer = self._jobs.get()
+            if job is None:
+                return
+            try:
+                answer.put((True, job()))
+            except BaseException as error:  # pylint: disable=broad-except
+                answer.put((False, error))
+
+    def call(self, job: t.Callable[[], t.Any], seconds: float) -> t.Any:
+        """The job's value or exception; queue.Empty after that many seconds."""
+        answer: queue.Queue[t.Any] = queue.Queue(1)
+        self._jobs.put((job, answer))
+        try:
+            done, value = answer.get(timeout=max(seconds, 0.001))
+        except queue.Empty:
+            self.stuck = True
+            raise
+        if done:
+            return value
+        raise value
+
+    def stop(self) -> None:
+        """End the thread after the calls that it already has."""
+        self._jobs.put((None, None))
+
+
+class Session:
+    """One database session in autocommit; no call waits beyond the deadline."""
+
+    def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline) -> None:
+        self._options = options
+        self._deadline = deadline
+        self._params = connect_parameters(options, os.environ)
+        self.where = where_to(self._params, os.environ)
+        self._driver = _DriverThread()
+        self._connection = self._connect()
+        self.role: str = options.get("session_role") or self._connection.info.user
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> t.Any:
+        def connect() -> t.Any:
+            connection = psycopg2.connect(**self._params)
+            connection.autocommit = True
+            return connection
+
+        try:
+            return self._driver.call(connect, self._deadline.remaining())
+        except queue.Empty:
+            raise DeadlineExceeded(
+                f"no connection to {self.where} within timeout ({self._deadline.seconds:g} s); "
+                "check login_host, login_port and firewalls"
+            ) from None
+        except psycopg2.Error as error:
+            raise ConnectError(_connect_message(self.where, str(error))) from None
+        except (TypeError, ValueError) as error:
+            raise OptionError("connect_params", f"{error}; each key must be a libpq connection parameter") from None
+
+    def _prepare(self) -> None:
+        """Bound each wait on the server and step out of the queue of a full group; none of this waits itself."""
+        settings = self._settings()
+        try:
+            self.execute(sql.SQL("; ").join(settings))
+        except StatementError:
+            for setting in settings:  # an engine or role that may not set one of them may set the others
+                try:
+                    self.execute(setting)
+                except StatementError as error:
+                    if error.sqlstate not in _SETTING_REFUSED:
+                        raise
+        if self._options.get("session_role"):
+            self._set_role(self._options["session_role"])
+
+    def _settings(self) -> list[t.Any]:
+        remaining = self._deadline.remaining()
+        limit = sql.Literal(max(1, int(1000 * (remaining - min(1.0, remaining * 0.2)))))
+        settings = [
+            sql.SQL("SET search_path = pg_catalog"),
+            sql.SQL("SET statement_timeout = {}").format(limit),
+            sql.SQL("SET lock_timeout = {}").format(limit),
+            sql.SQL("SET gp_resource_group_queuing_timeout = {}").format(limit),
+        ]
+        if self._may_bypass():
+            settings.append(sql.SQL("SET gp_resource_group_bypass = on"))
+        return settings
+
+    def _may_bypass(self) -> bool:
+        # For other roles on a PostgreSQL 12 base this SET would itself wait in a full group.
+        superuser = self._connection.get_parameter_status("is_superuser") == "on"
+        return bool(superuser or self._connection.server_version < 120000)
+
+    def _set_role(self, role: str) -> None:
+        try:
+            self.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        except StatementError as error:
+            raise OptionError("session_role", error.message) from None
+
+    def execute(self, statement: t.Any, parameters: t.Any = None, deadline: Deadline | None = None) -> Rows:
+        """Run one statement and read all of its rows.
+
+        Args:
+            statement: Text or a psycopg2.sql object.
+            parameters: For the placeholders, or V(none).
+            deadline: An earlier one than the session's.
+
+        Raises:
+            GroupFull: The wait for a slot was ended by the server.
+            StatementError: Any other refusal of the server.
+            ConnectionLost: The connection broke; whether the statement took effect is unknown.
+            DeadlineExceeded: No answer in time; the statement was asked to stop.
+        """
+        text = statement if isinstance(statement, str) else statement.as_string(self._connection)
+
+        def run() -> Rows:
+            with self._connection.cursor() as cursor:
+                # Query texts of other databases may be in any encoding: decode them here, not in the driver.
+                psycopg2.extensions.register_type(psycopg2.extensions.BYTES, cursor)
+                cursor.execute(text, parameters)
+                if cursor.description is None:
+                    return Rows((), [])
+                rows = [tuple(_decoded(value) for value in row) for row in cursor.fetchall()]
+                return Rows(tuple(column.name for column in cursor.description), rows)
+
+        limit = deadline or self._deadline
+        try:
+            return t.cast(Rows, self._driver.call(run, limit.remaining()))
+        except queue.Empty:
+            self._cancel()
+            raise DeadlineExceeded(
+                f"{self.where} did not answer within timeout ({limit.seconds:g} s)", statement=text
+            ) from None
+        except psycopg2.Error as error:
+            raise self._failure(error, text) from None
+
+    def _failure(self, error: t.Any, text: str) -> GpopsError:
+        message = (error.diag.message_primary or str(error)).strip()
+        if error.pgcode is None or self._connection.closed:
+            return ConnectionLost(
+                f"the connection to {self.where} broke: {message}", sqlstate=error.pgcode, statement=text
+            )
+        if is_queue_timeout(error.pgcode, message):
+            return GroupFull(message, error.pgcode, text)
+        advice = advice_for_statement(error.pgcode)
+        hint = error.diag.message_hint or ""
+        words = f"the server refused a statement: {message} (SQLSTATE {error.pgcode})"
+        return StatementError("; ".join(part for part in (words, hint, advice) if part), error.pgcode, text)
+
+    def _cancel(self) -> None:
+        """Ask the server to stop the statement, without waiting for an answer that may never come."""
+        thread = threading.Thread(target=_quietly, args=(self._connection.cancel,), daemon=True)
+        thread.start()
+        thread.join(_CANCEL_SECONDS)
+
+    def renewed(self, deadline: Deadline | None = None) -> Session:
+        """A new session with the same options, in place of this one."""
+        self.close()
+        return Session(self._options, deadline or self._deadline)
+
+    def warnings(self) -> list[str]:
+        """What the server said by the way, such as C(WARNING: ...)."""
+        return [notice.strip() for notice in self._connection.notices]
+
+    def close(self) -> None:
+        """End the session; a connection whose server does not answer is left behind."""
+        if not self._driver.stuck:
+            _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
+        self._driver.stop()
+
+
+def _quietly(call: t.Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception:  # pylint: disable=broad-except
+        pass
+
+
+def _decoded(value: t.Any) -> t.Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _connect_message(where: str, text: str) -> str:
+    reason = " ".join(text.split())
+    advice = advice_for_connect(text)
+    message = f"cannot connect to {where}: {reason}"
+    return f"{message}; {advice}" if advice else message

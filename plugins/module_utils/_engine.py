@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What this server is and can do, asked once. Private to the collection.
+
+Families are told apart by their catalogs. The version text is for messages only: vendors change it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError, StatementError
+
+# Only tables of pg_catalog, each written with its schema, and functions in the select list only:
+# in this form it runs at once in a full resource group, on every engine.
+_PROBE = """
+SELECT pg_catalog.version() AS version_text,
+       r.rolname::text AS role,
+       r.rolsuper AS is_superuser,
+       g.rsgname::text AS role_group,
+       pg_catalog.current_database()::text AS database,
+       pg_catalog.current_setting('max_connections')::int AS max_connections,
+       pg_catalog.current_setting('superuser_reserved_connections')::int AS reserved_connections,
+       (SELECT pg_catalog.string_agg(c.relname || '.' || a.attname, ',')
+          FROM pg_catalog.pg_attribute a
+          JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = 'pg_catalog' AND c.relname IN ('pg_stat_activity', 'pg_locks')
+           AND a.attnum > 0 AND NOT a.attisdropped
+           AND pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS columns,
+       (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+          FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit') AS toolkit_usage,
+       (SELECT pg_catalog.string_agg(p.proname::text, ',')
+          FROM pg_catalog.pg_proc p
+          JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'mdb_toolkit'
+           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions
+  FROM pg_catalog.pg_roles r
+  LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
+ WHERE r.rolname = current_user
+"""
+
+_VERSION_IN_TEXT = re.compile(
+    r"\((?:Greenplum Database|Greengage Database|Cloudberry Database|Apache Cloudberry|WarehousePG)\s+(?P<version>[^\s)]+)"
+)
+# What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
+_NOT_GREENPLUM = ("42P01", "42703")
+
+MDB = "mdb"
+NATIVE = "native"
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """What one server is and can do for one role.
+
+    Attributes:
+        family: V(gp6), V(gp7) or V(cb).
+        version: Such as V(6.24.3), for messages.
+        interface: V(mdb) or V(native), the functions to use.
+        toolkit_state: V(usable), V(forbidden) or V(missing): the mdb_toolkit schema for this role.
+        role: The current role.
+        role_group: Its resource group, or V(none).
+    """
+
+    family: str
+    version: str
+    interface: str
+    toolkit_state: str
+    toolkit_functions: frozenset[str]
+    role: str
+    role_group: str | None
+    is_superuser: bool
+    database: str
+    max_connections: int
+    reserved_connections: int
+    activity_columns: frozenset[str]
+    lock_columns: frozenset[str]
+
+    @property
+    def lock_source(self) -> str | None:
+        """The interface that shows the locks to this role, or V(none)."""
+        if self.interface == MDB and "pg_locks" in self.toolkit_functions:
+            return MDB
+        return NATIVE if self.lock_columns else None
+
+
+def probe(session: Session, toolkit: str) -> Engine:
+    """Ask the server what it is, in one round trip that a full group cannot stop on any engine.
+
+    Args:
+        session: An open session.
+        toolkit: V(auto), V(mdb) or V(native).
+
+    Raises:
+        OptionError: The interface that was asked for is not there or not for this role.
+        GpopsError: The server is not of the Greenplum family, or one of the session's errors.
+    """
+    try:
+        answer = session.execute(_PROBE).dicts()
+    except StatementError as error:
+        if error.sqlstate in _NOT_GREENPLUM:
+            raise GpopsError(
+                f"the server at {session.where} is not Greenplum 6, Greenplum 7 or Cloudberry: "
+                "its catalog knows no resource groups",
+                **error.result,
+            ) from None
+        raise
+    return engine_from(answer[0], toolkit)
+
+
+def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
+    """The engine for one row of the probe; see M(gpops.toolkit.gp_process_info) for the options."""
+    columns = [name.split(".", 1) for name in (row["columns"] or "").split(",") if name]
+    activity = frozenset(column for view, column in columns if view == "pg_stat_activity")
+    functions = frozenset(name for name in (row["toolkit_functions"] or "").split(",") if name)
+    state = _toolkit_state(row["toolkit_usage"], functions)
+    return Engine(
+        family=_family(activity),
+        version=_version(row["version_text"]),
+        interface=_interface(toolkit, state, row),
+        toolkit_state=state,
+        toolkit_functions=functions if state == "usable" else frozenset(),
+        role=row["role"],
+        role_group=row["role_group"],
+        is_superuser=row["is_superuser"],
+        database=row["database"],
+        max_connections=row["max_connections"],
+        reserved_connections=row["reserved_connections"],
+        activity_columns=activity,
+        lock_columns=frozenset(column for view, column in columns if view == "pg_locks"),
+    )
+
+
+def _family(activity_columns: frozenset[str]) -> str:
+    if "sess_id" not in activity_columns:
+        raise GpopsError("the server is not of the Greenplum family: its sessions have no sess_id")
+    if "waiting_reason" in activity_columns:
+        return "gp6"
+    return "cb" if "leader_pid" in activity_columns else "gp7"
+
+
+def _version(text: str) -> str:
+    found = _VERSION_IN_TEXT.search(text)
+    return found.group("version") if found else text
+
+
+def _toolkit_state(usage: bool | None, functions: frozenset[str]) -> str:
+    if usage is None:
+        return "missing"
+    return "usable" if usage and "pg_stat_activity" in functions else "forbidden"
+
+
+def _interface(toolkit: str, state: str, row: t.Mapping[str, t.Any]) -> str:
+    if toolkit == NATIVE or (toolkit == "auto" and state != "usable"):
+        return NATIVE
+    if state == "missing":
+        raise OptionError(
+            "toolkit",
+            f"database {row['database']} has no schema mdb_toolkit; set login_db to the database that has it, "
+            "or toolkit to auto or native",
+        )
+    if state == "forbidden":
+        raise OptionError(
+            "toolkit",
+            f"role {row['role']} may not use mdb_toolkit; log in as a member of mdb_admin, "
+            "or set toolkit to auto or native",
+        )
+    return MDB
+
+
+def full_group_message(engine: Engine | None, role: str | None) -> str:
+    """What to say when a statement waited in vain for a slot of the role's own resource group."""
+    if engine:
+        role = engine.role
+    group = f"resource group {engine.role_group}" if engine and engine.role_group else "the resource group"
+    return (
+        f"{group} of role {role or 'that logged in'} is full: no slot came free within timeout, and on this engine "
+        "nothing of this role gets past the queue. Log in as a role of another group or as a superuser, "
+        "or let a superuser raise the group's concurrency"
+    )

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one exception of the collection. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class GpopsError(Exception):
+    """A failure in plain words, with the part of the result that is true in spite of it.
+
+    Helpers raise it and never end the process: ``main()`` turns it into a failed task.
+
+    Args:
+        message: What was wrong and what to do, for an operator.
+        result: Keys for the result of the failed task, such as ``sqlstate`` and ``statement``.
+    """
+
+    def __init__(self, message: str, **result: t.Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.result = result
+
+
+class OptionError(GpopsError):
+    """An option has a value that cannot be used. Raised before anything is sent."""
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(f"{option}: {problem}", option=option)
+
+
+class ConnectError(GpopsError):
+    """No connection came about."""
+
+
+class ConnectionLost(GpopsError):
+    """The connection broke while a statement ran: what became of the statement is unknown."""
+
+
+class DeadlineExceeded(GpopsError):
+    """The time of O(timeout) is over."""
+
+
+class StatementError(GpopsError):
+    """The server refused a statement."""
+
+    def __init__(self, message: str, sqlstate: str | None, statement: str) -> None:
+        super().__init__(message, sqlstate=sqlstate, statement=statement)
+        self.sqlstate = sqlstate
+
+
+class GroupFull(StatementError):
+    """The statement waited for a slot of a full resource group until the server gave up."""

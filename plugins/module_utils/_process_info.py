@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_process_info does: options -> its result. Private to the collection."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _processes, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
+
+FIELDS: tuple[str, ...] = tuple(
+    field.name for field in dataclasses.fields(_processes.Backend) if field.name != "hidden"
+)
+_LOCK_FIELDS = ("blocked_by", "blocks")
+# The largest first: these say how bad it is.
+_DESCENDING = ("session_age", "transaction_age", "query_age", "state_age", "wait_age", "blocks", "blocked_by")
+_SUMMARY_FIELDS = {
+    "by_state": "state",
+    "by_user": "usename",
+    "by_database": "datname",
+    "by_resource_group": "resource_group",
+    "by_waiting_reason": "waiting_reason",
+}
+_UNSEEN = "unknown"
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "fields": {"type": "list", "elements": "str", "choices": list(FIELDS)},
+    "sort_by": {"type": "str", "choices": list(FIELDS), "default": "session_age"},
+    "limit": {"type": "int"},
+    "query_max_length": {"type": "int", "default": 1024},
+    "redact_literals": {"type": "bool", "default": False},
+}
+
+
+def run(options: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+    """List the client processes that the options select.
+
+    Args:
+        options: Validated by the argument specs of this module, of _connection and of _selection.
+
+    Returns:
+        The result as M(gpops.toolkit.gp_process_info) documents it, and warnings.
+
+    Raises:
+        GpopsError: In plain words; an OptionError before anything is sent.
+    """
+    selection = _selection.parse(options)
+    _check(options)
+    with_locks = _needs_locks(options)
+    deadline = _connection.Deadline(options["timeout"])
+    session = _connection.Session(options, deadline)
+    engine = None
+    try:
+        engine = _engine.probe(session, options["toolkit"])
+        session, snapshot = _processes.read(session, engine, deadline, with_locks)
+    except GroupFull as error:
+        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
+    finally:
+        session.close()
+    if options.get("blocking") and snapshot.locks_problem:
+        raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
+    return result(options, selection, engine, snapshot), warnings(engine, snapshot, with_locks)
+
+
+def _check(options: t.Mapping[str, t.Any]) -> None:
+    for option in ("limit", "query_max_length"):
+        if options[option] is not None and options[option] < 0:
+            raise OptionError(option, f"{options[option]} is not allowed; it is a number, 0 or more")
+
+
+def _needs_locks(options: t.Mapping[str, t.Any]) -> bool:
+    """Whether somebody asks who blocks whom; the lock table is the dearest part of the listing."""
+    fields = options["fields"]
+    asked = fields is None or any(name in fields for name in _LOCK_FIELDS) or options["sort_by"] in _LOCK_FIELDS
+    return asked or options.get("blocking") is not None
+
+
+def result(
+    options: t.Mapping[str, t.Any],
+    selection: _selection.Selection,
+    engine: _engine.Engine,
+    snapshot: _processes.Snapshot,
+) -> dict[str, t.Any]:
+    """PURE: the result of the module."""
+    chosen = _sorted(selection.choose(snapshot.backends), options["sort_by"])
+    limit = len(chosen) if options["limit"] is None else options["limit"]
+    return {
+        "changed": False,
+        "processes": [_record(backend, options) for backend in chosen[:limit]],
+        "count": len(chosen),
+        "summary": {key: _counts(chosen, field) for key, field in _SUMMARY_FIELDS.items()},
+        "connections": {
+            "used": len(snapshot.backends) + 1,  # and our own
+            "max": engine.max_connections,
+            "reserved": engine.reserved_connections,
+        },
+        "engine": {"family": engine.family, "version": engine.version, "interface": engine.interface},
+        "hidden": snapshot.hidden,
+    }
+
+
+def _record(backend: _processes.Backend, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    record = dataclasses.asdict(backend)
+    record["query"] = shown(backend.query, options["query_max_length"], options["redact_literals"])
+    for name in _LOCK_FIELDS:
+        record[name] = None if record[name] is None else list(record[name])
+    # In the order that was asked for.
+    return {name: record[name] for name in options["fields"] or FIELDS}
+
+
+def _sorted(backends: list[_processes.Backend], field: str) -> list[_processes.Backend]:
+    def value(backend: _processes.Backend) -> t.Any:
+        found = getattr(backend, field)
+        return len(found) if field in _LOCK_FIELDS and found is not None else found
+
+    known = [backend for backend in backends if value(backend) is not None]
+    known.sort(key=value, reverse=field in _DESCENDING)
+    return known + [backend for backend in backends if value(backend) is None]
+
+
+def _counts(backends: list[_processes.Backend], field: str) -> dict[str, int]:
+    values = [getattr(backend, field) for backend in backends]
+    if field == "waiting_reason":
+        values = [value for value in values if value is not None]
+    counts = collections.Counter(_UNSEEN if value is None else value for value in values)
+    return dict(counts.most_common())
+
+
+def warnings(engine: _engine.Engine, snapshot: _processes.Snapshot, with_locks: bool) -> list[str]:
+    """PURE: what the result does not show, and why."""
+    found: list[str] = []
+    if snapshot.hidden:
+        found.append(
+            f"{snapshot.hidden} of {len(snapshot.backends)} sessions hide their state and query from role "
+            f"{engine.role}: {_why_hidden(engine)}"
+        )
+    if with_locks and snapshot.locks_problem:
+        found.append(f"blocked_by and blocks are unknown (null): {snapshot.locks_problem}")
+    return found
+
+
+def _why_hidden(engine: _engine.Engine) -> str:
+    if engine.toolkit_state == "usable":
+        return f"toolkit={engine.interface} was used; set toolkit to auto or mdb"
+    if engine.toolkit_state == "forbidden":
+        return "it may not use mdb_toolkit; membership of mdb_admin gives that"
+    missing = (
+        f"database {engine.database} has no schema mdb_toolkit; on a managed service set login_db to one that has it"
+    )
+    if engine.family == "gp6":
+        return f"{missing}, elsewhere log in as a superuser"
+    return f"{missing}, elsewhere log in as a superuser or a member of pg_monitor"

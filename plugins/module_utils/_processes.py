@@ -1,0 +1,317 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The process list as typed records, and who blocks whom. Private to the collection.
+
+Whatever the engine, one shape of record comes out. All of it is read in one statement, because on a
+PostgreSQL 12 base the session's next statement could already wait in a full resource group.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._engine import MDB, Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull
+from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
+    RESOURCE_QUEUE,
+    Lock,
+    waiting_sessions,
+    who_blocks_whom,
+)
+
+LOCK_WAIT = "lock"
+GROUP_WAIT = "resource_group"
+QUEUE_WAIT = "resource_queue"
+REPLICATION_WAIT = "replication"
+OTHER_WAIT = "other"
+
+# What the server shows of a query that this role may not see.
+_HIDDEN_QUERY = "<insufficient privilege>"
+_UNKNOWN_GROUP = "unknown"
+
+# waiting_reason of Greenplum 6.
+_REASONS = {"lock": LOCK_WAIT, "resgroup": GROUP_WAIT, "replication": REPLICATION_WAIT}
+# wait_event_type of the others. IO, LWLock, IPC and the like are part of running, not a wait for somebody.
+_EVENT_TYPES = {
+    "Lock": LOCK_WAIT,
+    "ResourceGroup": GROUP_WAIT,
+    "ResourceQueue": QUEUE_WAIT,
+    "BufferPin": OTHER_WAIT,
+}
+_SYNC_REPLICATION = "SyncRep"
+
+# A table of pg_catalog with one row: a statement without a table would wait in a full group.
+_ONE_ROW = "pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
+_Rows = t.List[t.Dict[str, t.Any]]
+
+_TAG_COLUMNS = (
+    "gp_segment_id",
+    "locktype",
+    "database",
+    "relation",
+    "page",
+    "tuple",
+    "virtualxid",
+    "transactionid",
+    "classid",
+    "objid",
+    "objsubid",
+)
+
+
+_PLAIN_FIELDS = (
+    "pid",
+    "sess_id",
+    "usename",
+    "datname",
+    "application_name",
+    "client_addr",
+    "state",
+    "wait_event_type",
+    "wait_event",
+    "query",
+    "backend_start",
+    "xact_start",
+    "query_start",
+    "state_change",
+    "is_superuser",
+)
+_AGE_FIELDS = ("session_age", "transaction_age", "query_age", "state_age")
+
+
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """One client process of the coordinator. V(none) is: not there, or not for this role to see.
+
+    The timestamps are text, UTC with microseconds, so that they name the very session and statement.
+    Ages are seconds by the server's clock.
+    """
+
+    pid: int
+    sess_id: int
+    usename: str | None = None
+    datname: str | None = None
+    application_name: str | None = None
+    client_addr: str | None = None
+    state: str | None = None
+    waiting: bool = False
+    waiting_reason: str | None = None
+    wait_event_type: str | None = None
+    wait_event: str | None = None
+    query: str | None = None
+    resource_group: str | None = None
+    backend_start: str | None = None
+    xact_start: str | None = None
+    query_start: str | None = None
+    state_change: str | None = None
+    session_age: float | None = None
+    transaction_age: float | None = None
+    query_age: float | None = None
+    state_age: float | None = None
+    wait_age: float | None = None
+    blocked_by: tuple[int, ...] | None = None
+    blocks: tuple[int, ...] | None = None
+    is_superuser: bool | None = None
+    hidden: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The processes of one moment.
+
+    Attributes:
+        backends: All client processes but our own, oldest session first.
+        locks_problem: Why V(blocked_by) and V(blocks) are unknown, or V(none).
+    """
+
+    backends: tuple[Backend, ...]
+    locks_problem: str | None = None
+
+    @property
+    def hidden(self) -> int:
+        """How many processes hide their content from this role."""
+        return sum(backend.hidden for backend in self.backends)
+
+
+def read(session: Session, engine: Engine, deadline: Deadline, with_locks: bool = True) -> tuple[Session, Snapshot]:
+    """Read all client processes in one round trip.
+
+    The lock table is asked of every segment. When that fails or takes too long, the processes are read
+    without it: an operator of a cluster that is stuck needs the list.
+
+    Returns:
+        The session to go on with (a new one after a failure) and the snapshot.
+
+    Raises:
+        GpopsError: Any error of M(gpops.toolkit.gp_process_info)'s session.
+    """
+    problem = None
+    if with_locks and engine.lock_source is None:
+        problem = f"role {engine.role} may not read pg_locks"
+    elif with_locks:
+        try:
+            return session, snapshot_from(*_rows(session, engine, deadline.part(0.5), True), None)
+        except GroupFull:
+            raise
+        except GpopsError as error:
+            if not deadline.remaining():
+                raise
+            problem = error.message
+            session = session.renewed(deadline)
+    return session, snapshot_from(*_rows(session, engine, deadline, False), problem or "not asked for")
+
+
+def _rows(session: Session, engine: Engine, deadline: Deadline, with_locks: bool) -> tuple[_Rows, _Rows]:
+    answer = session.execute(statement(engine, with_locks), deadline=deadline).rows[0]
+    return json.loads(answer[0]), json.loads(answer[1])
+
+
+def statement(engine: Engine, with_locks: bool) -> str:
+    """The statement that reads the processes, and on request the locks that somebody waits for.
+
+    Its tables are all of pg_catalog and its functions all in select lists: so it passes a full group.
+    """
+    locks = f"(SELECT pg_catalog.json_agg(l) FROM ({_locks_query(engine)}) l)" if with_locks else "NULL"
+    return (
+        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({_processes_query(engine)}) p)::text, '[]'), "
+        f"coalesce({locks}::text, '[]') "
+        f"FROM {_ONE_ROW}"
+    )
+
+
+def _source(engine: Engine, view: str, interface: str | None) -> str:
+    if interface != MDB:
+        return f"pg_catalog.{view}"
+    # A function in FROM would wait in a full group, one in the select list does not.
+    return f"(SELECT (x.f).* FROM (SELECT mdb_toolkit.{view}() AS f FROM {_ONE_ROW}) x)"
+
+
+def _processes_query(engine: Engine) -> str:
+    def age(column: str) -> str:
+        return f"pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - {column})"
+
+    def instant(column: str) -> str:
+        return f"pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+    has = engine.activity_columns
+    columns = [f"a.{name}" for name in ("pid", "sess_id", "usename", "datname", "application_name", "state", "query")]
+    columns += [f"a.{name}" for name in ("waiting", "waiting_reason", "wait_event_type", "wait_event") if name in has]
+    columns.append("pg_catalog.host(a.client_addr) AS client_addr")
+    for column, name in (
+        ("backend_start", "session_age"),
+        ("xact_start", "transaction_age"),
+        ("query_start", "query_age"),
+        ("state_change", "state_age"),
+    ):
+        columns += [f"{instant('a.' + column)} AS {column}", f"{age('a.' + column)} AS {name}"]
+    if "rsgqueueduration" in has:
+        columns.append("pg_catalog.date_part('epoch', a.rsgqueueduration) AS queue_seconds")
+    if "rsgname" in has:
+        columns.append("a.rsgname AS running_group")
+    columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
+    client = " AND a.backend_type = 'client backend'" if "backend_type" in has else ""
+    return (
+        f"SELECT {', '.join(columns)} FROM {_source(engine, 'pg_stat_activity', engine.interface)} a "
+        "LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid "
+        "LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup "
+        f"WHERE a.pid <> pg_catalog.pg_backend_pid(){client}"
+    )
+
+
+def _locks_query(engine: Engine) -> str:
+    since = (
+        "pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - k.waitstart)"
+        if "waitstart" in engine.lock_columns
+        else "NULL"
+    )
+    # As text: the types of some tag columns have no order, which a window needs.
+    tag = " || '/' || ".join(f"coalesce(k.{column}::text, '')" for column in _TAG_COLUMNS)
+    # Of a big cluster's lock table only the locks that somebody waits for.
+    return (
+        "SELECT session, tag, locktype, mode, granted, since FROM ("
+        "SELECT c.*, pg_catalog.bool_or(NOT c.granted) OVER (PARTITION BY c.tag) AS contended FROM ("
+        f"SELECT k.mppsessionid AS session, {tag} AS tag, k.locktype, k.mode, k.granted, {since} AS since "
+        f"FROM {_source(engine, 'pg_locks', engine.lock_source)} k) c) d WHERE contended"
+    )
+
+
+def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None) -> Snapshot:
+    """PURE: the rows of the statement -> the snapshot."""
+    locks = [Lock(**row) for row in lock_rows]
+    waits = waiting_sessions(locks)
+    backends = [_backend(row, waits.get(row["sess_id"])) for row in processes]
+    # Rows without a start are hidden ones: last.
+    backends.sort(key=lambda backend: (backend.backend_start or "~", backend.pid))
+    if locks_problem is None:
+        backends = _with_blockers(backends, locks)
+    return Snapshot(tuple(backends), locks_problem)
+
+
+def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None) -> Backend:
+    ages: dict[str, t.Any] = {name: _age(row[name]) for name in _AGE_FIELDS}
+    reason = _waiting_reason(row, lock_wait)
+    group = row.get("running_group")
+    plain: dict[str, t.Any] = {name: row.get(name) for name in _PLAIN_FIELDS}
+    return Backend(
+        **plain,
+        **ages,
+        waiting=reason is not None,
+        waiting_reason=reason,
+        wait_age=_wait_age(row, reason, ages),
+        resource_group=row["role_group"] if group in (None, "", _UNKNOWN_GROUP) else group,
+        hidden=row["query"] == _HIDDEN_QUERY,
+    )
+
+
+def _age(seconds: float | None) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds), 3)
+
+
+def _waiting_reason(row: t.Mapping[str, t.Any], lock_wait: str | None) -> str | None:
+    """Why a session waits; a lock that it waits for on a segment shows in the lock table only."""
+    if lock_wait == RESOURCE_QUEUE or (row.get("wait_event_type") == "Lock" and row["wait_event"] == RESOURCE_QUEUE):
+        return QUEUE_WAIT
+    if "waiting" in row:
+        reason = _REASONS.get(row["waiting_reason"] or "", OTHER_WAIT) if row["waiting"] else None
+    elif row.get("wait_event") == _SYNC_REPLICATION:
+        reason = REPLICATION_WAIT
+    else:
+        reason = _EVENT_TYPES.get(row.get("wait_event_type") or "")
+    return LOCK_WAIT if reason is None and lock_wait else reason
+
+
+def _wait_age(row: t.Mapping[str, t.Any], reason: str | None, ages: t.Mapping[str, float | None]) -> float | None:
+    """Seconds of the wait: the engine's own figure where it has one, else the age of the statement that waits."""
+    if reason is None:
+        return None
+    if reason == GROUP_WAIT and row.get("queue_seconds"):
+        return _age(row["queue_seconds"])
+    return ages["query_age"]
+
+
+def _with_blockers(backends: list[Backend], locks: list[Lock]) -> list[Backend]:
+    pid_of: dict[int, int] = {}
+    for backend in backends:  # oldest first: of a session with several processes the one that clients talk to
+        pid_of.setdefault(backend.sess_id, backend.pid)
+    waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
+    blockers = who_blocks_whom(locks, {backend.sess_id: backend.wait_age for backend in backends})
+    blocked: dict[int, set[int]] = {}
+    blocking: dict[int, set[int]] = {}
+    for waiter, holders in blockers.items():
+        for holder in holders:
+            if waiter in pid_of and holder in pid_of:
+                blocked.setdefault(pid_of[waiter], set()).add(pid_of[holder])
+                blocking.setdefault(pid_of[holder], set()).add(pid_of[waiter])
+    return [
+        dataclasses.replace(
+            backend,
+            blocked_by=tuple(sorted(blocked.get(backend.pid, ()))),
+            blocks=tuple(sorted(blocking.get(backend.pid, ()))),
+            wait_age=_age(waits[backend.sess_id]) if backend.sess_id in waits else backend.wait_age,
+        )
+        for backend in backends
+    ]

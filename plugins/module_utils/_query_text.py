@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PURE: what of a user's query text is shown. Private to the collection."""
+
+from __future__ import annotations
+
+import re
+
+REDACTED = "?"
+_CUT = "..."
+
+# One alternation from left to right, so that a quote inside a comment or an identifier opens nothing.
+# The server cuts long texts: what is open at the end counts to the end.
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>  --[^\n]* | /\*.*?(?:\*/|\Z) )
+    | (?P<dollar>   (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? (?:\$(?P=tag)\$|\Z) )
+    | (?P<escape>   (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?\Z) )
+    | (?P<string>   (?:(?<![\w$])(?:[bBxXnN]|[uU]&))?'(?:[^']|'')*(?:'|\Z) )
+    | (?P<name>     "(?:[^"]|"")*(?:"|\Z) | [^\W\d][\w$]* | \$\d+ )
+    | (?P<number>   0[xXoObB][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)? )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LITERALS = ("dollar", "escape", "string", "number")
+_PASSWORD = re.compile(
+    r"(\bpassword\s*(?:=\s*)?)((?:[eE]|[uU]&)?'(?:[^'\\]|\\.|'')*(?:'|\Z)|\$(\w*)\$.*?(?:\$\3\$|\Z))",
+    re.IGNORECASE | re.DOTALL,
+)
+_PASSWORD_IN_CONNINFO = re.compile(r"(\bpassword\s*=\s*)([^\s'\";]+)", re.IGNORECASE)
+
+
+def mask_passwords(text: str) -> str:
+    """The text with the value after each PASSWORD replaced, as in ALTER ROLE or a connection string."""
+    masked = _PASSWORD.sub(lambda found: f"{found.group(1)}'{REDACTED}'", text)
+    return _PASSWORD_IN_CONNINFO.sub(lambda found: found.group(1) + REDACTED, masked)
+
+
+def redact_literals(text: str) -> str:
+    """The text with each string and number replaced by V(?), and without comments, which may hold data."""
+
+    def replacement(found: re.Match[str]) -> str:
+        if found.group("comment") is not None:
+            return " "
+        if any(found.group(kind) is not None for kind in _LITERALS):
+            return REDACTED
+        return found.group(0)
+
+    return _TOKEN.sub(replacement, text)
+
+
+def shown(text: str | None, max_length: int, redact: bool) -> str | None:
+    """The query text as the result shows it.
+
+    Args:
+        text: As the server has it, or V(none) where this role may not see it.
+        max_length: In characters; a longer text is cut and ends with three dots.
+        redact: Replace literals, and leave comments out.
+    """
+    if text is None:
+        return None
+    text = mask_passwords(text)
+    if redact:
+        text = redact_literals(text)
+    if len(text) <= max_length:
+        return text
+    return text[: max(0, max_length - len(_CUT))] + _CUT[:max_length]

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The result of gp_process_info, and its warnings."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_info, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend, Snapshot
+
+ENGINE = _engine.Engine(
+    family="gp7",
+    version="7.1.0",
+    interface="native",
+    toolkit_state="missing",
+    toolkit_functions=frozenset(),
+    role="ops",
+    role_group="default_group",
+    is_superuser=False,
+    database="postgres",
+    max_connections=100,
+    reserved_connections=3,
+    activity_columns=frozenset(),
+    lock_columns=frozenset(),
+)
+BACKENDS = (
+    Backend(pid=1, sess_id=11, usename="sammy", state="idle", query="SELECT 'abc'", session_age=5.0, blocks=(2, 3)),
+    Backend(pid=2, sess_id=12, usename="billy", state="active", session_age=9.0, waiting_reason="lock", blocks=(3,)),
+    Backend(pid=3, sess_id=13, usename="billy", session_age=None, blocks=None, hidden=True),
+)
+
+
+def options(**more: t.Any) -> dict[str, t.Any]:
+    defaults = {name: spec.get("default") for name, spec in _process_info.ARGUMENT_SPEC.items()}
+    return {**defaults, "timeout": 30.0, "toolkit": "auto", **more}
+
+
+def result(**more: t.Any) -> dict[str, t.Any]:
+    chosen = options(**more)
+    return _process_info.result(chosen, _selection.parse(chosen), ENGINE, Snapshot(BACKENDS))
+
+
+def pids(**more: t.Any) -> list[int]:
+    return [record["pid"] for record in result(**more)["processes"]]
+
+
+def test_all_fields_in_the_documented_order() -> None:
+    assert list(result()["processes"][0]) == list(_process_info.FIELDS)
+    assert "hidden" not in _process_info.FIELDS
+
+
+def test_fields_are_those_asked_for_in_that_order() -> None:
+    assert list(result(fields=["query", "pid"])["processes"][0]) == ["query", "pid"]
+
+
+def test_sorting() -> None:
+    assert pids() == [2, 1, 3]  # oldest first, unknown last
+    assert pids(sort_by="blocks") == [1, 2, 3]
+    assert pids(sort_by="usename") == [2, 3, 1]
+    assert pids(sort_by="pid") == [1, 2, 3]
+
+
+def test_limit_cuts_the_list_but_not_the_counts() -> None:
+    cut = result(limit=1)
+    assert [record["pid"] for record in cut["processes"]] == [2]
+    assert cut["count"] == 3
+    assert cut["summary"]["by_user"] == {"billy": 2, "sammy": 1}
+    assert result(limit=0)["processes"] == []
+
+
+def test_summary_and_totals() -> None:
+    whole = result(users=["billy"])
+    assert whole["count"] == 2
+    assert whole["summary"] == {
+        "by_state": {"active": 1, "unknown": 1},
+        "by_user": {"billy": 2},
+        "by_database": {"unknown": 2},
+        "by_resource_group": {"unknown": 2},
+        "by_waiting_reason": {"lock": 1},
+    }
+    assert whole["connections"] == {"used": 4, "max": 100, "reserved": 3}
+    assert whole["hidden"] == 1
+    assert whole["engine"] == {"family": "gp7", "version": "7.1.0", "interface": "native"}
+
+
+def test_query_text() -> None:
+    assert result(redact_literals=True, pids=[1])["processes"][0]["query"] == "SELECT ?"
+    assert result(query_max_length=8, pids=[1])["processes"][0]["query"] == "SELEC..."
+
+
+@pytest.mark.parametrize(("option", "value"), [("limit", -1), ("query_max_length", -5), ("blocking", 0)])
+def test_bad_numbers_fail_before_anything_is_sent(option: str, value: int) -> None:
+    with pytest.raises(OptionError, match=option):
+        _process_info.run(options(**{option: value}))
+
+
+@pytest.mark.parametrize(
+    ("more", "needed"),
+    [
+        ({}, True),
+        ({"fields": ["pid"]}, False),
+        ({"fields": ["pid", "blocks"]}, True),
+        ({"fields": ["pid"], "blocking": 1}, True),
+        ({"fields": ["pid"], "sort_by": "blocked_by"}, True),
+    ],
+)
+def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: bool) -> None:
+    assert _process_info._needs_locks(options(**more)) is needed
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ({}, "database postgres has no schema mdb_toolkit"),
+        ({"family": "gp6"}, "elsewhere log in as a superuser"),
+        ({"toolkit_state": "forbidden"}, "membership of mdb_admin"),
+        ({"toolkit_state": "usable"}, "set toolkit to auto or mdb"),
+    ],
+)
+def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, str], words: str) -> None:
+    found = _process_info.warnings(dataclasses.replace(ENGINE, **engine), Snapshot(BACKENDS), True)
+    assert len(found) == 1
+    assert found[0].startswith("1 of 3 sessions hide their state and query from role ops: ")
+    assert words in found[0]
+
+
+def test_unknown_locks_are_warned_about() -> None:
+    found = _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], "role ops may not read pg_locks"), True)
+    assert found == ["blocked_by and blocks are unknown (null): role ops may not read pg_locks"]
+    assert _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], "not asked for"), False) == []

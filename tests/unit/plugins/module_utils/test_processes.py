@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the engines' rows to one shape of record."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
+
+COLUMNS = {
+    "gp6": "waiting waiting_reason rsgid rsgname rsgqueueduration",
+    "gp7": "wait_event_type wait_event backend_type rsgid rsgname",
+    "cb": "wait_event_type wait_event backend_type rsgid rsgname leader_pid query_id",
+}
+COMMON = "datid datname pid sess_id usesysid usename application_name client_addr state query"
+VERSIONS = {
+    "PostgreSQL 9.4.26 (Greenplum Database 6.24.3 build commit:25d3) on x86_64": "6.24.3",
+    "PostgreSQL 9.4.26 (Greenplum Database 6.25.3-mdb+yezzey+yagpcc-r+dev.40.g1 build dev-oss) on x": (
+        "6.25.3-mdb+yezzey+yagpcc-r+dev.40.g1"
+    ),
+    "PostgreSQL 12.12 (Greenplum Database 7.1.0 build 1) on x86_64": "7.1.0",
+    "PostgreSQL 12.12 (Greenplum Database 7.5.0-WHPG build dev) on x86_64 WarehousePG": "7.5.0-WHPG",
+    "PostgreSQL 9.4.26 (Greengage Database 6.27.0 build 1) on x86_64": "6.27.0",
+    "PostgreSQL 14.4 (Cloudberry Database 1.6.0 build 1) on x86_64": "1.6.0",
+    "PostgreSQL 14.4 (Apache Cloudberry 2.0.0-incubating build 1) on x86_64": "2.0.0-incubating",
+    "something new": "something new",
+}
+
+
+def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
+    activity = [f"pg_stat_activity.{name}" for name in f"{COMMON} {COLUMNS[family]}".split()]
+    locks = [f"pg_locks.{name}" for name in "locktype mode granted mppsessionid gp_segment_id".split()]
+    return {
+        "version_text": next(iter(VERSIONS)),
+        "role": "ops",
+        "is_superuser": False,
+        "role_group": "default_group",
+        "database": "testdb",
+        "max_connections": 100,
+        "reserved_connections": 3,
+        "columns": ",".join(activity + locks),
+        "toolkit_usage": True,
+        "toolkit_functions": "pg_stat_activity,pg_locks",
+        **more,
+    }
+
+
+def process_row(**more: t.Any) -> dict[str, t.Any]:
+    row: dict[str, t.Any] = dict.fromkeys(
+        [
+            *("usename datname application_name client_addr state query role_group is_superuser".split()),
+            *("backend_start xact_start query_start state_change".split()),
+            *("session_age transaction_age query_age state_age".split()),
+        ]
+    )
+    row.update({"pid": 1, "sess_id": 10, "state": "active", "query": "SELECT 1", "query_age": 5.0, **more})
+    return row
+
+
+def only(row: dict[str, t.Any], locks: t.Sequence[dict[str, t.Any]] = ()) -> _processes.Backend:
+    return _processes.snapshot_from([row], list(locks), None).backends[0]
+
+
+def lock_row(session: int, granted: bool, **more: t.Any) -> dict[str, t.Any]:
+    row = {"session": session, "tag": "1", "locktype": "relation", "mode": "ExclusiveLock", "granted": granted}
+    return {**row, "since": None, **more}
+
+
+@pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
+def test_families_are_told_apart_by_their_columns(family: str) -> None:
+    assert _engine.engine_from(probe_row(family), "auto").family == family
+
+
+def test_another_server_is_an_error() -> None:
+    with pytest.raises(GpopsError, match="not of the Greenplum family"):
+        _engine.engine_from(probe_row(columns="pg_stat_activity.pid"), "auto")
+
+
+@pytest.mark.parametrize(("text", "version"), sorted(VERSIONS.items()))
+def test_version_for_messages(text: str, version: str) -> None:
+    assert _engine.engine_from(probe_row(version_text=text), "auto").version == version
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "usage", "functions", "interface", "state"),
+    [
+        ("auto", True, "pg_stat_activity,pg_locks", "mdb", "usable"),
+        ("mdb", True, "pg_stat_activity", "mdb", "usable"),
+        ("native", True, "pg_stat_activity", "native", "usable"),
+        ("auto", False, "pg_stat_activity", "native", "forbidden"),
+        ("auto", True, None, "native", "forbidden"),
+        ("auto", None, None, "native", "missing"),
+    ],
+)
+def test_interface(toolkit: str, usage: bool | None, functions: str | None, interface: str, state: str) -> None:
+    engine = _engine.engine_from(probe_row(toolkit_usage=usage, toolkit_functions=functions), toolkit)
+    assert (engine.interface, engine.toolkit_state) == (interface, state)
+
+
+@pytest.mark.parametrize(("usage", "words"), [(None, "no schema mdb_toolkit"), (False, "mdb_admin")])
+def test_an_interface_that_is_not_there(usage: bool | None, words: str) -> None:
+    with pytest.raises(OptionError, match=words) as caught:
+        _engine.engine_from(probe_row(toolkit_usage=usage), "mdb")
+    assert caught.value.result["option"] == "toolkit"
+
+
+@pytest.mark.parametrize(
+    ("interface", "columns", "functions", "source"),
+    [
+        ("auto", True, "pg_stat_activity,pg_locks", "mdb"),
+        ("auto", True, "pg_stat_activity", "native"),
+        ("native", True, "pg_stat_activity,pg_locks", "native"),
+        ("auto", False, "pg_stat_activity", None),
+    ],
+)
+def test_where_locks_are_read(interface: str, columns: bool, functions: str, source: str | None) -> None:
+    row = probe_row(toolkit_functions=functions)
+    if not columns:
+        row["columns"] = ",".join(name for name in row["columns"].split(",") if "pg_locks" not in name)
+    assert _engine.engine_from(row, interface).lock_source == source
+
+
+@pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
+@pytest.mark.parametrize("toolkit", ["mdb", "native"])
+def test_the_statement_passes_a_full_group(family: str, toolkit: str) -> None:
+    """Each table is one of pg_catalog and no function stands in FROM; see the facts about Greenplum 7."""
+    engine = _engine.engine_from(probe_row(family), toolkit)
+    words = _processes.statement(engine, with_locks=True).replace("(", " ( ").split()
+    for word, after, behind in zip(words, words[1:], words[2:]):
+        if word in ("FROM", "JOIN"):
+            assert after == "(" or after.startswith("pg_catalog."), after
+            assert behind != "(", f"a function in FROM: {after}"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"waiting": False, "waiting_reason": None}, None),
+        ({"waiting": True, "waiting_reason": "lock"}, "lock"),
+        ({"waiting": True, "waiting_reason": "resgroup"}, "resource_group"),
+        ({"waiting": True, "waiting_reason": "replication"}, "replication"),
+        ({"waiting": True, "waiting_reason": "news"}, "other"),
+        ({"waiting": True, "waiting_reason": None}, "other"),
+        ({"wait_event_type": None, "wait_event": None}, None),
+        ({"wait_event_type": "Client", "wait_event": "ClientRead"}, None),
+        ({"wait_event_type": "IPC", "wait_event": "Dispatch/Result"}, None),
+        ({"wait_event_type": "IO", "wait_event": "DataFileRead"}, None),
+        ({"wait_event_type": "LWLock", "wait_event": "buffer_content"}, None),
+        ({"wait_event_type": "Lock", "wait_event": "relation"}, "lock"),
+        ({"wait_event_type": "Lock", "wait_event": "resource queue"}, "resource_queue"),
+        ({"wait_event_type": "ResourceGroup", "wait_event": "etl"}, "resource_group"),
+        ({"wait_event_type": "ResourceQueue", "wait_event": "q"}, "resource_queue"),
+        ({"wait_event_type": "IPC", "wait_event": "SyncRep"}, "replication"),
+        ({"wait_event_type": "BufferPin", "wait_event": "BufferPin"}, "other"),
+    ],
+)
+def test_waiting_has_one_shape(row: dict[str, t.Any], reason: str | None) -> None:
+    backend = only(process_row(**row))
+    assert (backend.waiting, backend.waiting_reason) == (reason is not None, reason)
+    assert backend.wait_age == (5.0 if reason else None)
+
+
+def test_a_wait_on_a_segment_shows_in_the_lock_table_only() -> None:
+    backend = only(process_row(waiting=False, waiting_reason=None), [lock_row(10, False)])
+    assert (backend.waiting, backend.waiting_reason) == (True, "lock")
+
+
+def test_a_resource_queue_shows_in_the_lock_table_only() -> None:
+    row = process_row(waiting=True, waiting_reason="lock")
+    assert only(row, [lock_row(10, False, locktype="resource queue")]).waiting_reason == "resource_queue"
+
+
+def test_the_wait_has_the_age_that_the_engine_tells() -> None:
+    queued = process_row(waiting=True, waiting_reason="resgroup", queue_seconds=2.5)
+    assert only(queued).wait_age == 2.5
+    locked = process_row(wait_event_type="Lock", wait_event="relation")
+    assert only(locked, [lock_row(10, False, since=1.25)]).wait_age == 1.25
+
+
+@pytest.mark.parametrize(("shown", "group"), [("etl", "etl"), ("unknown", "own"), ("", "own"), (None, "own")])
+def test_the_group_is_the_role_s_while_the_row_shows_none(shown: str | None, group: str) -> None:
+    assert only(process_row(running_group=shown, role_group="own")).resource_group == group
+
+
+def test_hidden_rows_are_counted() -> None:
+    rows = [process_row(), process_row(pid=2, query="<insufficient privilege>", state=None)]
+    snapshot = _processes.snapshot_from(rows, [], None)
+    assert snapshot.hidden == 1
+    assert [backend.hidden for backend in snapshot.backends] == [False, True]
+
+
+def test_ages_are_never_negative() -> None:
+    assert only(process_row(transaction_age=-0.002)).transaction_age == 0.0
+
+
+def test_blocked_by_and_blocks_are_pids_of_the_coordinator() -> None:
+    """A session's readers are further rows with the same sess_id: the oldest is the one that clients talk to."""
+    rows = [
+        process_row(pid=1, sess_id=10, backend_start="2026-01-01T00:00:00.000000Z"),
+        process_row(pid=2, sess_id=20, backend_start="2026-01-01T00:00:01.000000Z"),
+        process_row(pid=3, sess_id=10, backend_start="2026-01-01T00:00:02.000000Z"),
+    ]
+    locks = [lock_row(10, True), lock_row(20, False), lock_row(99, True, tag="2")]
+    found = {b.pid: (b.blocked_by, b.blocks) for b in _processes.snapshot_from(rows, locks, None).backends}
+    assert found == {1: ((), (2,)), 2: ((1,), ()), 3: ((), ())}
+
+
+def test_unknown_locks_are_null_and_not_empty() -> None:
+    backend = _processes.snapshot_from([process_row()], [], "no right").backends[0]
+    assert (backend.blocked_by, backend.blocks) == (None, None)

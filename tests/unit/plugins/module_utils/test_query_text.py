@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is shown of query texts."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import mask_passwords, redact_literals, shown
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("SELECT 1", "SELECT ?"),
+        ("SELECT a1, b2c FROM t3", "SELECT a1, b2c FROM t3"),
+        ("WHERE a = 'x''y' AND b = -12.5e3", "WHERE a = ? AND b = -?"),
+        ("WHERE \"it's\" = E'a\\'b'", 'WHERE "it\'s" = ?'),
+        ("SELECT 1 -- it's\n, 'x'", "SELECT ?  \n, ?"),
+        ("SELECT /* it's 5 */ 'x'", "SELECT   ?"),
+        ("SELECT $$don't$$, $tag$ a $$ b $tag$", "SELECT ?, ?"),
+        ("EXECUTE p($1, $2)", "EXECUTE p($1, $2)"),
+        ("SELECT U&'d\\0061', x'1F', date'2020-01-01'", "SELECT ?, ?, date?"),
+        ("SELECT 0xFF, 1_000, .5", "SELECT ?, ?, ?"),
+        ("SELECT 'cut off by the serv", "SELECT ?"),
+        ("SELECT $x$cut off", "SELECT ?"),
+        ("SELECT /* cut 'off", "SELECT  "),
+    ],
+)
+def test_literals_are_redacted(text: str, redacted: str) -> None:
+    assert redact_literals(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER ROLE joe PASSWORD 's3cret' VALID UNTIL '2030-01-01'",
+        "alter role joe encrypted password 's3cret'",
+        "CREATE ROLE joe PASSWORD E's3cret\\'s3cret'",
+        "CREATE ROLE joe PASSWORD $$s3cret$$",
+        "CREATE ROLE joe PASSWORD 's3cret cut off",
+        "SELECT dblink('host=a password=s3cret user=b')",
+        "CREATE USER MAPPING FOR a SERVER b OPTIONS (user 'c', password 's3cret')",
+    ],
+)
+@pytest.mark.parametrize("redact", [True, False])
+def test_a_password_is_never_shown(text: str, redact: bool) -> None:
+    assert "s3cret" not in str(shown(text, 1024, redact))
+    assert "s3cret" not in mask_passwords(text)
+
+
+def test_a_long_text_is_cut() -> None:
+    assert shown("x" * 20, 10, False) == "xxxxxxx..."
+    assert shown("x" * 10, 10, False) == "x" * 10
+    assert shown("xxxx", 2, False) == ".."
+    assert shown("xxxx", 0, False) == ""
+    assert shown(None, 10, False) is None
+
+
+@given(st.text(), st.integers(0, 30), st.booleans())
+def test_never_longer_than_asked_and_never_a_failure(text: str, length: int, redact: bool) -> None:
+    assert len(shown(text, length, redact) or "") <= length
+
+
+@given(st.text(alphabet="ab'\\$-/*\" 19\n"), st.text(alphabet="xyz", min_size=3))
+def test_a_string_of_any_content_does_not_show(before: str, secret: str) -> None:
+    quoted = "'" + (before + secret).replace("'", "''") + "'"
+    assert secret not in redact_literals("SELECT " + quoted)
