@@ -7,7 +7,8 @@ Private to the collection.
 
 ``statement_timeout`` does not end a wait for a slot of a full resource group, and no server setting
 ends a wait for a server that is gone. So every driver call runs in a thread that can be left behind,
-and the server is told to give up a little before we do, because its own error says more.
+and the server is told to give up a little before we do: its own error says more, and nothing of ours
+stays behind in its queues. A cancel request is not sent: the driver holds Python still while it waits for one.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ssl_cert": {"type": "path"},
     "ssl_key": {"type": "path"},
     "session_role": {"type": "str"},
-    # no_log keeps a password in it out of the syslog; see unmask_connect_params.
+    # no_log keeps a password in it out of the syslog; see without_secrets.
     "connect_params": {"type": "dict", "no_log": True, "default": {}},
     "timeout": {"type": "float", "default": 30},
     "toolkit": {"type": "str", "choices": ["auto", "mdb", "native"], "default": "auto"},
@@ -76,10 +77,10 @@ _LIBPQ_NAMES = {
     "ssl_cert": "sslcert",
     "ssl_key": "sslkey",
 }
+_MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 _SECRET_PARAMS = ("password", "sslpassword", "oauth_client_secret")
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
-_CANCEL_SECONDS = 0.5
 _CLOSE_SECONDS = 0.5
 
 
@@ -123,7 +124,7 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
     password file. Only the database differs: libpq would take the user's name, we take C(postgres).
 
     Raises:
-        OptionError: O(timeout) is not positive.
+        OptionError: O(timeout) or O(connect_params) cannot be used.
     """
     if not options["timeout"] > 0:
         raise OptionError("timeout", f"{options['timeout']} is not allowed; it is a number of seconds above 0")
@@ -135,7 +136,9 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
         if options.get(option) not in (None, ""):
             params[name] = options[option]
     params.update(options.get("connect_params") or {})
-    named = ("dbname", "database", "dsn", "service")
+    if "dsn" in params:
+        raise OptionError("connect_params", "dsn is not allowed; give its parameters one by one")
+    named = ("dbname", "database", "service")
     if not any(name in params for name in named) and not environ.get("PGDATABASE") and not environ.get("PGSERVICE"):
         params["dbname"] = "postgres"
     if not environ.get("PGCONNECT_TIMEOUT"):
@@ -144,16 +147,18 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
     return params
 
 
-def unmask_connect_params(options: t.Mapping[str, t.Any], no_log_values: set[str]) -> None:
-    """Take all but the secrets of O(connect_params) off the list of values to mask.
+def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The options as a result may repeat them: each secret is replaced.
 
-    Ansible masks every value of a no_log dictionary: with C(keepalives=1) each 1 in the result.
+    Nothing else in a result can hold them. Ansible's own masking replaces the value wherever it occurs:
+    with a password that equals a user's name that name, with C(keepalives=1) each 1.
     """
-    params = options.get("connect_params") or {}
-    secrets = {str(params[name]) for name in _SECRET_PARAMS if params.get(name)}
-    if options.get("login_password"):
-        secrets.add(str(options["login_password"]))
-    no_log_values &= secrets
+    shown = dict(options)
+    if shown.get("login_password"):
+        shown["login_password"] = _MASK
+    params = shown.get("connect_params") or {}
+    shown["connect_params"] = {name: _MASK if name in _SECRET_PARAMS else value for name, value in params.items()}
+    return shown
 
 
 def where_to(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> str:
@@ -220,8 +225,16 @@ class Session:
             raise
 
     def _connect(self) -> t.Any:
+        try:
+            # Refuses what is not libpq's, such as other arguments of the driver.
+            dsn = psycopg2.extensions.make_dsn(**self._params)
+        except (psycopg2.Error, TypeError, ValueError) as error:
+            raise OptionError(
+                "connect_params", f"{' '.join(str(error).split())}; each key must be a libpq connection parameter"
+            ) from None
+
         def connect() -> t.Any:
-            connection = psycopg2.connect(**self._params)
+            connection = psycopg2.connect(dsn)
             connection.autocommit = True
             return connection
 
@@ -234,8 +247,6 @@ class Session:
             ) from None
         except psycopg2.Error as error:
             raise ConnectError(_connect_message(self.where, str(error))) from None
-        except (TypeError, ValueError) as error:
-            raise OptionError("connect_params", f"{error}; each key must be a libpq connection parameter") from None
 
     def _prepare(self) -> None:
         """Bound each wait on the server and step out of the queue of a full group; none of this waits itself."""
@@ -254,12 +265,13 @@ class Session:
 
     def _settings(self) -> list[t.Any]:
         remaining = self._deadline.remaining()
-        limit = sql.Literal(max(1, int(1000 * (remaining - min(1.0, remaining * 0.2)))))
+        limit = max(1, int(1000 * (remaining - min(1.0, remaining * 0.2))))
         settings = [
             sql.SQL("SET search_path = pg_catalog"),
-            sql.SQL("SET statement_timeout = {}").format(limit),
-            sql.SQL("SET lock_timeout = {}").format(limit),
-            sql.SQL("SET gp_resource_group_queuing_timeout = {}").format(limit),
+            sql.SQL("SET statement_timeout = {}").format(sql.Literal(limit)),
+            # Before the statement's, whose error would not say that it was a lock.
+            sql.SQL("SET lock_timeout = {}").format(sql.Literal(max(1, limit * 9 // 10))),
+            sql.SQL("SET gp_resource_group_queuing_timeout = {}").format(sql.Literal(limit)),
         ]
         if self._may_bypass():
             settings.append(sql.SQL("SET gp_resource_group_bypass = on"))
@@ -274,7 +286,7 @@ class Session:
         try:
             self.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
         except StatementError as error:
-            raise OptionError("session_role", error.message) from None
+            raise OptionError("session_role", error.message, **error.result) from None
 
     def execute(self, statement: t.Any, parameters: t.Any = None, deadline: Deadline | None = None) -> Rows:
         """Run one statement and read all of its rows.
@@ -288,7 +300,7 @@ class Session:
             GroupFull: The wait for a slot was ended by the server.
             StatementError: Any other refusal of the server.
             ConnectionLost: The connection broke; whether the statement took effect is unknown.
-            DeadlineExceeded: No answer in time; the statement was asked to stop.
+            DeadlineExceeded: No answer in time. The server ends the statement by itself, by its own limits.
         """
         text = statement if isinstance(statement, str) else statement.as_string(self._connection)
 
@@ -306,7 +318,6 @@ class Session:
         try:
             return t.cast(Rows, self._driver.call(run, limit.remaining()))
         except queue.Empty:
-            self._cancel()
             raise DeadlineExceeded(
                 f"{self.where} did not answer within timeout ({limit.seconds:g} s)", statement=text
             ) from None
@@ -325,12 +336,6 @@ class Session:
         hint = error.diag.message_hint or ""
         words = f"the server refused a statement: {message} (SQLSTATE {error.pgcode})"
         return StatementError("; ".join(part for part in (words, hint, advice) if part), error.pgcode, text)
-
-    def _cancel(self) -> None:
-        """Ask the server to stop the statement, without waiting for an answer that may never come."""
-        thread = threading.Thread(target=_quietly, args=(self._connection.cancel,), daemon=True)
-        thread.start()
-        thread.join(_CANCEL_SECONDS)
 
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""

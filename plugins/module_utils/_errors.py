@@ -25,10 +25,10 @@ class GpopsError(Exception):
 
 
 class OptionError(GpopsError):
-    """An option has a value that cannot be used. Raised before anything is sent."""
+    """An option has a value that cannot be used; where it can be known, raised before anything is sent."""
 
-    def __init__(self, option: str, problem: str) -> None:
-        super().__init__(f"{option}: {problem}", option=option)
+    def __init__(self, option: str, problem: str, **result: t.Any) -> None:
+        super().__init__(f"{option}: {problem}", option=option, **result)
 
 
 class ConnectError(GpopsError):

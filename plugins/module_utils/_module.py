@@ -29,11 +29,13 @@ def run_module(operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> 
         mutually_exclusive=_connection.MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )
-    _connection.unmask_connect_params(module.params, module.no_log_values)
+    options = dict(module.params)
+    module.params = _connection.without_secrets(options)
+    module.no_log_values.clear()
     if _connection.PSYCOPG2_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=_connection.PSYCOPG2_IMPORT_ERROR)
     try:
-        result, warnings = operation(module.params)
+        result, warnings = operation(options)
     except GpopsError as error:
         module.fail_json(msg=error.message, **error.result)
     for warning in warnings:

@@ -95,7 +95,7 @@ def result(
         "count": len(chosen),
         "summary": {key: _counts(chosen, field) for key, field in _SUMMARY_FIELDS.items()},
         "connections": {
-            "used": len(snapshot.backends) + 1,  # and our own
+            "used": snapshot.connections + 1,  # and our own
             "max": engine.max_connections,
             "reserved": engine.reserved_connections,
         },

@@ -125,10 +125,12 @@ class Snapshot:
 
     Attributes:
         backends: All client processes but our own, oldest session first.
+        connections: How many connections they and their helpers take.
         locks_problem: Why V(blocked_by) and V(blocks) are unknown, or V(none).
     """
 
     backends: tuple[Backend, ...]
+    connections: int
     locks_problem: str | None = None
 
     @property
@@ -246,15 +248,32 @@ def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None)
     backends = [_backend(row, waits.get(row["sess_id"])) for row in processes]
     # Rows without a start are hidden ones: last.
     backends.sort(key=lambda backend: (backend.backend_start or "~", backend.pid))
+    backends = _without_readers(backends)
     if locks_problem is None:
         backends = _with_blockers(backends, locks)
-    return Snapshot(tuple(backends), locks_problem)
+    return Snapshot(tuple(backends), len(processes), locks_problem)
+
+
+def _without_readers(backends: list[Backend]) -> list[Backend]:
+    """Leave out the helpers that a query has on the coordinator.
+
+    They have the session's number and a later start, no client is connected to them, and a signal to one
+    breaks the query but does not end the session.
+    """
+    seen: set[int] = set()
+    found: list[Backend] = []
+    for backend in backends:
+        if backend.backend_start is None or backend.sess_id not in seen:
+            found.append(backend)
+        seen.add(backend.sess_id)
+    return found
 
 
 def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None) -> Backend:
     ages: dict[str, t.Any] = {name: _age(row[name]) for name in _AGE_FIELDS}
     reason = _waiting_reason(row, lock_wait)
-    group = row.get("running_group")
+    # After a wait that was cancelled, an idle row of Greenplum 6 still shows the group of that wait.
+    group = None if row["state"] == "idle" else row.get("running_group")
     plain: dict[str, t.Any] = {name: row.get(name) for name in _PLAIN_FIELDS}
     return Backend(
         **plain,
@@ -294,9 +313,7 @@ def _wait_age(row: t.Mapping[str, t.Any], reason: str | None, ages: t.Mapping[st
 
 
 def _with_blockers(backends: list[Backend], locks: list[Lock]) -> list[Backend]:
-    pid_of: dict[int, int] = {}
-    for backend in backends:  # oldest first: of a session with several processes the one that clients talk to
-        pid_of.setdefault(backend.sess_id, backend.pid)
+    pid_of = {backend.sess_id: backend.pid for backend in backends}
     waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
     blockers = who_blocks_whom(locks, {backend.sess_id: backend.wait_age for backend in backends})
     blocked: dict[int, set[int]] = {}

@@ -42,7 +42,7 @@ def options(**more: t.Any) -> dict[str, t.Any]:
 
 def result(**more: t.Any) -> dict[str, t.Any]:
     chosen = options(**more)
-    return _process_info.result(chosen, _selection.parse(chosen), ENGINE, Snapshot(BACKENDS))
+    return _process_info.result(chosen, _selection.parse(chosen), ENGINE, Snapshot(BACKENDS, 4))
 
 
 def pids(**more: t.Any) -> list[int]:
@@ -83,7 +83,7 @@ def test_summary_and_totals() -> None:
         "by_resource_group": {"unknown": 2},
         "by_waiting_reason": {"lock": 1},
     }
-    assert whole["connections"] == {"used": 4, "max": 100, "reserved": 3}
+    assert whole["connections"] == {"used": 5, "max": 100, "reserved": 3}
     assert whole["hidden"] == 1
     assert whole["engine"] == {"family": "gp7", "version": "7.1.0", "interface": "native"}
 
@@ -123,13 +123,13 @@ def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: 
     ],
 )
 def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, str], words: str) -> None:
-    found = _process_info.warnings(dataclasses.replace(ENGINE, **engine), Snapshot(BACKENDS), True)
+    found = _process_info.warnings(dataclasses.replace(ENGINE, **engine), Snapshot(BACKENDS, 4), True)
     assert len(found) == 1
     assert found[0].startswith("1 of 3 sessions hide their state and query from role ops: ")
     assert words in found[0]
 
 
 def test_unknown_locks_are_warned_about() -> None:
-    found = _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], "role ops may not read pg_locks"), True)
+    found = _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "role ops may not read pg_locks"), True)
     assert found == ["blocked_by and blocks are unknown (null): role ops may not read pg_locks"]
-    assert _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], "not asked for"), False) == []
+    assert _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "not asked for"), False) == []

@@ -186,6 +186,10 @@ def test_the_group_is_the_role_s_while_the_row_shows_none(shown: str | None, gro
     assert only(process_row(running_group=shown, role_group="own")).resource_group == group
 
 
+def test_an_idle_row_may_show_the_group_of_an_old_wait() -> None:
+    assert only(process_row(state="idle", running_group="old", role_group="own")).resource_group == "own"
+
+
 def test_hidden_rows_are_counted() -> None:
     rows = [process_row(), process_row(pid=2, query="<insufficient privilege>", state=None)]
     snapshot = _processes.snapshot_from(rows, [], None)
@@ -198,15 +202,28 @@ def test_ages_are_never_negative() -> None:
 
 
 def test_blocked_by_and_blocks_are_pids_of_the_coordinator() -> None:
-    """A session's readers are further rows with the same sess_id: the oldest is the one that clients talk to."""
-    rows = [
-        process_row(pid=1, sess_id=10, backend_start="2026-01-01T00:00:00.000000Z"),
-        process_row(pid=2, sess_id=20, backend_start="2026-01-01T00:00:01.000000Z"),
-        process_row(pid=3, sess_id=10, backend_start="2026-01-01T00:00:02.000000Z"),
-    ]
+    rows = [process_row(pid=1, sess_id=10), process_row(pid=2, sess_id=20)]
     locks = [lock_row(10, True), lock_row(20, False), lock_row(99, True, tag="2")]
     found = {b.pid: (b.blocked_by, b.blocks) for b in _processes.snapshot_from(rows, locks, None).backends}
-    assert found == {1: ((), (2,)), 2: ((1,), ()), 3: ((), ())}
+    assert found == {1: ((), (2,)), 2: ((1,), ())}
+
+
+def test_a_query_s_helpers_on_the_coordinator_are_not_sessions() -> None:
+    """As seen on Greenplum 6: two rows with one sess_id, the helper with a later start and no client."""
+    rows = [
+        process_row(pid=3, sess_id=10, backend_start="2026-01-01T00:00:02.000000Z"),
+        process_row(pid=9, sess_id=10, backend_start="2026-01-01T00:00:00.000000Z"),
+        process_row(pid=2, sess_id=20, backend_start="2026-01-01T00:00:01.000000Z"),
+    ]
+    snapshot = _processes.snapshot_from(rows, [lock_row(10, True), lock_row(20, False)], None)
+    assert [backend.pid for backend in snapshot.backends] == [9, 2]
+    assert snapshot.backends[0].blocks == (2,)
+    assert snapshot.connections == 3
+
+
+def test_hidden_rows_are_never_taken_for_helpers() -> None:
+    rows = [process_row(pid=pid, sess_id=10, backend_start=None) for pid in (1, 2)]
+    assert len(_processes.snapshot_from(rows, [], None).backends) == 2
 
 
 def test_unknown_locks_are_null_and_not_empty() -> None:

@@ -1,0 +1,244 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cluster under test: one of the environment, or an embedded engine for each profile.
+
+With GPOPS_TEST_HOST set, that cluster is the only target:
+
+    GPOPS_TEST_HOST, GPOPS_TEST_PORT (5432)
+    GPOPS_TEST_FAMILY                 gp6, gp7 or cb; what the tests expect to find
+    GPOPS_TEST_DB (testdb)            a database with the schema mdb_toolkit
+    GPOPS_TEST_PLAIN_DB (postgres)    a database without it
+    GPOPS_TEST_ADMIN (gpadmin), GPOPS_TEST_OPS (ops), GPOPS_TEST_USER (sammy), GPOPS_TEST_OTHER_USER (billy)
+                                      a superuser, a user of mdb_toolkit, and two ordinary roles;
+                                      passwords in the same names with _PASSWORD (default: the role's name)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import threading
+import time
+import typing as t
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2 import sql
+
+WAIT_SECONDS = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """Where the tests connect to, and as whom."""
+
+    family: str
+    host: str
+    port: int
+    embedded: bool
+    database: str = "testdb"
+    plain_database: str = "postgres"
+    admin: str = "gpadmin"
+    ops: str = "ops"
+    user: str = "sammy"
+    other: str = "billy"
+    passwords: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def password(self, role: str) -> str:
+        """The password of a role; by default its name."""
+        return self.passwords.get(role, role)
+
+    def connect(self, role: str, database: str | None = None, **more: t.Any) -> psycopg2.extensions.connection:
+        """A connection in autocommit."""
+        connection = psycopg2.connect(
+            host=self.host,
+            port=self.port,
+            user=role,
+            password=self.password(role),
+            dbname=database or self.database,
+            **more,
+        )
+        connection.autocommit = True
+        return connection
+
+    def login(self, role: str, database: str | None = None) -> dict[str, t.Any]:
+        """The options of a module to log in with."""
+        return {
+            "login_host": self.host,
+            "login_port": self.port,
+            "login_user": role,
+            "login_password": self.password(role),
+            "login_db": database or self.database,
+        }
+
+
+def from_environment() -> Cluster | None:
+    """The cluster that the environment names, if any."""
+    host = os.environ.get("GPOPS_TEST_HOST")
+    if not host:
+        return None
+
+    def value(name: str, default: str) -> str:
+        return os.environ.get(f"GPOPS_TEST_{name}", default)
+
+    roles = {
+        "admin": value("ADMIN", "gpadmin"),
+        "ops": value("OPS", "ops"),
+        "user": value("USER", "sammy"),
+        "other": value("OTHER_USER", "billy"),
+    }
+    names = {"admin": "ADMIN", "ops": "OPS", "user": "USER", "other": "OTHER_USER"}
+    return Cluster(
+        family=value("FAMILY", ""),
+        host=host,
+        port=int(value("PORT", "5432")),
+        embedded=False,
+        database=value("DB", "testdb"),
+        plain_database=value("PLAIN_DB", "postgres"),
+        passwords={role: value(f"{names[key]}_PASSWORD", role) for key, role in roles.items()},
+        **roles,
+    )
+
+
+def eventually(check: t.Callable[[], t.Any], what: str) -> t.Any:
+    """The first true value of the check; fails after some seconds."""
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"did not happen: {what}")
+        time.sleep(0.02)
+
+
+class Client:
+    """One client session of the cluster that misbehaves in the background."""
+
+    def __init__(self, cluster: Cluster, role: str, database: str | None = None, name: str = "gpops_it") -> None:
+        self.connection = cluster.connect(role, database, application_name=name)
+        self.pid: int = self.connection.info.backend_pid
+        self.error: psycopg2.Error | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self, *statements: str) -> Client:
+        """Run statements and wait for them."""
+        with self.connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        return self
+
+    def start(self, statement: str) -> Client:
+        """Run a statement in the background; it may hang or be killed."""
+
+        def work() -> None:
+            try:
+                self.run(statement)
+            except psycopg2.Error as error:
+                self.error = error
+
+        self._thread = threading.Thread(target=work, daemon=True)
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """End the session, whatever it does."""
+        if self._thread is not None and self._thread.is_alive():
+            with contextlib.suppress(psycopg2.Error):
+                self.connection.cancel()
+            self._thread.join(WAIT_SECONDS)
+        self.connection.close()
+
+
+class Scene:
+    """Sessions and objects of one test; all is undone at its end."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._stack = contextlib.ExitStack()
+        self.admin = cluster.connect(cluster.admin, application_name="gpops_it_admin")
+        # The admin group may be full in a test: get past it.
+        self.sql("SET gp_resource_group_bypass = on")
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+        self.admin.close()
+
+    def sql(self, statement: t.Any, parameters: t.Any = None) -> list[tuple[t.Any, ...]]:
+        """Run a statement as the superuser."""
+        with self.admin.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def client(self, role: str, database: str | None = None, name: str = "gpops_it") -> Client:
+        """A client session that ends with the test."""
+        client = Client(self.cluster, role, database, name)
+        self._stack.callback(client.close)
+        return client
+
+    def table(self, name: str = "gpops_it_table") -> str:
+        """A table that all may lock, dropped at the end."""
+        self.sql(f"DROP TABLE IF EXISTS public.{name}")
+        self.sql(f"CREATE TABLE public.{name} (a int)")
+        self.sql(f"GRANT ALL ON public.{name} TO PUBLIC")
+        self._stack.callback(self.sql, f"DROP TABLE public.{name}")
+        return f"public.{name}"
+
+    def group(self, role: str, name: str = "gpops_it_group") -> str:
+        """A resource group with room for one, with this role in it; a superuser's own group is made so small.
+
+        All is put back at the end.
+        """
+        before = self.sql(
+            "SELECT g.rsgname, r.rolsuper FROM pg_catalog.pg_roles r "
+            "JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup WHERE r.rolname = %s",
+            (role,),
+        )[0]
+        if before[1]:
+            return self._shrink(before[0])
+        names = {"group": sql.Identifier(name), "role": sql.Identifier(role), "before": sql.Identifier(before[0])}
+        needed = "cpu_rate_limit=1, memory_limit=1" if self.cluster.family == "gp6" else "cpu_max_percent=10"
+        create = f"CREATE RESOURCE GROUP {{group}} WITH (concurrency=1, {needed})"
+        self.sql(sql.SQL(create).format(**names))
+        self._stack.callback(self._drop_group, sql.SQL("DROP RESOURCE GROUP {group}").format(**names))
+        self.sql(sql.SQL("ALTER ROLE {role} RESOURCE GROUP {group}").format(**names))
+        self._stack.callback(self.sql, sql.SQL("ALTER ROLE {role} RESOURCE GROUP {before}").format(**names))
+        return name
+
+    def _shrink(self, group: str) -> str:
+        rows = self.sql(
+            "SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = %s",
+            (group,),
+        )
+        alter = sql.SQL("ALTER RESOURCE GROUP {} SET concurrency {}")
+        self._stack.callback(self.sql, alter.format(sql.Identifier(group), sql.Literal(int(rows[0][0]))))
+        self.sql(alter.format(sql.Identifier(group), sql.Literal(1)))
+        return group
+
+    def _drop_group(self, statement: sql.Composable) -> None:
+        """The engine needs a moment to see that the last transaction of the group has ended."""
+
+        def dropped() -> bool:
+            try:
+                self.sql(statement)
+            except psycopg2.errors.DependentObjectsStillExist:
+                return False
+            return True
+
+        eventually(dropped, "the test's resource group is dropped")
+
+    def waiting(self, client: Client) -> None:
+        """Return when the server shows that the client waits for somebody."""
+        shows = "waiting" if self.cluster.family == "gp6" else "wait_event_type IN ('Lock', 'ResourceGroup')"
+        statement = f"SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = %s AND {shows}"
+        eventually(lambda: self.sql(statement, (client.pid,)), f"process {client.pid} waits")
+
+    def state(self, client: Client, state: str) -> None:
+        """Return when the server shows the client in this state."""
+        statement = "SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = %s AND state = %s"
+        eventually(lambda: self.sql(statement, (client.pid, state)), f"process {client.pid} is {state}")

@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures: the clusters under test, and a module run as Ansible runs it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from integration.cluster import Cluster, Scene, from_environment
+
+EXTERNAL = from_environment()
+FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
+    """Each engine in turn: the one of the environment, or an embedded one of each family."""
+    if EXTERNAL:
+        yield EXTERNAL
+        return
+    from sandbox import Sandbox
+
+    with Sandbox(profile=request.param, max_connections=1100) as box:
+        yield Cluster(family=request.param, host=box.host, port=box.port, embedded=True)
+
+
+@pytest.fixture
+def scene(cluster: Cluster) -> t.Iterator[Scene]:
+    """Sessions and objects of one test."""
+    with Scene(cluster) as built:
+        yield built
