@@ -50,7 +50,8 @@ options:
     choices: [allow, disable, prefer, require, verify-ca, verify-full]
   ca_cert:
     description:
-      - File with the certificates of the authorities to trust, as libpq's C(sslrootcert). Falls back to E(PGSSLROOTCERT).
+      - File with the certificates of the authorities to trust, as libpq's C(sslrootcert). Falls back to
+        E(PGSSLROOTCERT).
     type: path
   ssl_cert:
     description:
@@ -72,7 +73,8 @@ options:
     default: {}
   timeout:
     description:
-      - Seconds within which the module is done, whatever hangs. That covers connecting, running, a lock, a slot of a full resource
+      - Seconds within which the module is done, whatever hangs. That covers connecting, running, a lock, a slot
+        of a full resource
         group, and a server that no longer answers. Waits that were asked for come on top.
     type: float
     default: 30
@@ -90,5 +92,6 @@ requirements:
 notes:
   - E(PGSERVICE), E(PGSERVICEFILE), E(PGPASSFILE) and all other variables of libpq work; an option wins over them.
     They are read on the host that runs the module, so set them with C(environment) in the playbook if need be.
-  - Run it on the control node or a bastion (C(connection=local) or C(delegate_to)); nothing is needed on the database's hosts.
+  - Run it on the control node or a bastion (C(connection=local) or C(delegate_to)); nothing is needed on the
+    database's hosts.
 """

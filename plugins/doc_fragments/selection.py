@@ -39,7 +39,8 @@ options:
   resource_groups:
     description:
       - Resource groups, each exact or a glob (V(*), V(?), V([abc])). Case matters.
-      - The group that the session runs or waits in; while the engine shows none, as for an idle session, the group of its role.
+      - The group that the session runs or waits in; while the engine shows none, as for an idle session, the
+        group of its role.
     type: list
     elements: str
   client_addresses:
@@ -73,7 +74,8 @@ options:
       - any
   query_regex:
     description:
-      - Python regular expression, searched for anywhere in the whole query text. Start it with V((?i\)) to ignore case.
+      - Python regular expression, searched for anywhere in the whole query text. Start it with V((?i\)) to
+        ignore case.
     type: str
   min_session_age:
     description:
@@ -81,11 +83,13 @@ options:
     type: str
   min_transaction_age:
     description:
-      - Age of the transaction at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session outside of a transaction does not match.
+      - Age of the transaction at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session outside of a
+        transaction does not match.
     type: str
   min_query_age:
     description:
-      - Age of the running statement at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session that runs no statement does not match; for those see O(min_state_age).
+      - Age of the running statement at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session that
+        runs no statement does not match; for those see O(min_state_age).
     type: str
   min_state_age:
     description:
@@ -93,7 +97,8 @@ options:
     type: str
   min_wait_age:
     description:
-      - Time of waiting at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session that does not wait does not match. See C(wait_age) for how it is known.
+      - Time of waiting at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session that does not wait
+        does not match. See C(wait_age) for how it is known.
     type: str
   blocking:
     description:
@@ -133,5 +138,6 @@ notes:
   - Criteria are combined with AND, the entries of a list with OR, and an exclusion always wins.
   - An option that is not given does not matter. An empty list matches nothing, so that a list that came out empty
     does not select everybody.
-  - What is unknown meets no criterion. What this role may not see meets every exclusion on it. So nothing is chosen on a guess.
+  - What is unknown meets no criterion. What this role may not see meets every exclusion on it. So nothing is
+    chosen on a guess.
 """

@@ -10,7 +10,6 @@ connection errors are libpq's and the server's (lc_messages=C).
 from __future__ import annotations
 
 import re
-import typing as t
 
 _BY_SQLSTATE: dict[str, str] = {
     "25006": "this server is read-only (a standby); log in to the coordinator",
@@ -18,7 +17,7 @@ _BY_SQLSTATE: dict[str, str] = {
     "42P01": "this engine has no such relation; check that the server is Greenplum 6 or newer, or Cloudberry",
     "53300": "all connections are taken; a superuser may still get one of the reserved ones",
     "55P03": "a lock could not be had in time; see who holds it with gp_process_info (blocked_by)",
-    "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or look for what holds it up",
+    "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or find what holds it up",
     "57P01": "an administrator ended this session or is stopping the server; check the server, then run the task again",
     "57P02": "a server process crashed and the server is recovering; wait until it accepts connections",
     "57P03": "the server is starting, stopping or recovering; try again when it accepts connections",

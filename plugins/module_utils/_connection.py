@@ -13,6 +13,7 @@ stays behind in its queues. A cancel request is not sent: the driver holds Pytho
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -82,6 +83,8 @@ _SECRET_PARAMS = ("password", "sslpassword", "oauth_client_secret")
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
 _CLOSE_SECONDS = 0.5
+# From this PostgreSQL base on; on Greenplum 6 (9.4) every role may set it.
+_BYPASS_IS_THE_SUPERUSERS = 120000
 
 
 class Deadline:
@@ -186,7 +189,7 @@ class _DriverThread:
                 return
             try:
                 answer.put((True, job()))
-            except BaseException as error:  # pylint: disable=broad-except
+            except Exception as error:  # noqa: BLE001 - the caller raises it
                 answer.put((False, error))
 
     def call(self, job: t.Callable[[], t.Any], seconds: float) -> t.Any:
@@ -220,7 +223,7 @@ class Session:
         self.role: str = options.get("session_role") or self._connection.info.user
         try:
             self._prepare()
-        except BaseException:
+        except GpopsError:
             self.close()
             raise
 
@@ -280,7 +283,7 @@ class Session:
     def _may_bypass(self) -> bool:
         # For other roles on a PostgreSQL 12 base this SET would itself wait in a full group.
         superuser = self._connection.get_parameter_status("is_superuser") == "on"
-        return bool(superuser or self._connection.server_version < 120000)
+        return bool(superuser or self._connection.server_version < _BYPASS_IS_THE_SUPERUSERS)
 
     def _set_role(self, role: str) -> None:
         try:
@@ -354,10 +357,8 @@ class Session:
 
 
 def _quietly(call: t.Callable[[], object]) -> None:
-    try:
+    with contextlib.suppress(Exception):
         call()
-    except Exception:  # pylint: disable=broad-except
-        pass
 
 
 def _decoded(value: t.Any) -> t.Any:

@@ -45,7 +45,7 @@ SELECT pg_catalog.version() AS version_text,
 """
 
 _VERSION_IN_TEXT = re.compile(
-    r"\((?:Greenplum Database|Greengage Database|Cloudberry Database|Apache Cloudberry|WarehousePG)\s+(?P<version>[^\s)]+)"
+    r"\((?:(?:Greenplum|Greengage|Cloudberry) Database|Apache Cloudberry|WarehousePG)\s+(?P<version>[^\s)]+)"
 )
 # What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
 _NOT_GREENPLUM = ("42P01", "42703")

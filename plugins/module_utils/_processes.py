@@ -14,7 +14,7 @@ import json
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
-from ansible_collections.gpops.toolkit.plugins.module_utils._engine import MDB, Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
     RESOURCE_QUEUE,
@@ -22,6 +22,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
     waiting_sessions,
     who_blocks_whom,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import statement
 
 LOCK_WAIT = "lock"
 GROUP_WAIT = "resource_group"
@@ -44,24 +45,7 @@ _EVENT_TYPES = {
 }
 _SYNC_REPLICATION = "SyncRep"
 
-# A table of pg_catalog with one row: a statement without a table would wait in a full group.
-_ONE_ROW = "pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
 _Rows = t.List[t.Dict[str, t.Any]]
-
-_TAG_COLUMNS = (
-    "gp_segment_id",
-    "locktype",
-    "database",
-    "relation",
-    "page",
-    "tuple",
-    "virtualxid",
-    "transactionid",
-    "classid",
-    "objid",
-    "objsubid",
-)
-
 
 _PLAIN_FIELDS = (
     "pid",
@@ -170,75 +154,6 @@ def read(session: Session, engine: Engine, deadline: Deadline, with_locks: bool 
 def _rows(session: Session, engine: Engine, deadline: Deadline, with_locks: bool) -> tuple[_Rows, _Rows]:
     answer = session.execute(statement(engine, with_locks), deadline=deadline).rows[0]
     return json.loads(answer[0]), json.loads(answer[1])
-
-
-def statement(engine: Engine, with_locks: bool) -> str:
-    """The statement that reads the processes, and on request the locks that somebody waits for.
-
-    Its tables are all of pg_catalog and its functions all in select lists: so it passes a full group.
-    """
-    locks = f"(SELECT pg_catalog.json_agg(l) FROM ({_locks_query(engine)}) l)" if with_locks else "NULL"
-    return (
-        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({_processes_query(engine)}) p)::text, '[]'), "
-        f"coalesce({locks}::text, '[]') "
-        f"FROM {_ONE_ROW}"
-    )
-
-
-def _source(engine: Engine, view: str, interface: str | None) -> str:
-    if interface != MDB:
-        return f"pg_catalog.{view}"
-    # A function in FROM would wait in a full group, one in the select list does not.
-    return f"(SELECT (x.f).* FROM (SELECT mdb_toolkit.{view}() AS f FROM {_ONE_ROW}) x)"
-
-
-def _processes_query(engine: Engine) -> str:
-    def age(column: str) -> str:
-        return f"pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - {column})"
-
-    def instant(column: str) -> str:
-        return f"pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-
-    has = engine.activity_columns
-    columns = [f"a.{name}" for name in ("pid", "sess_id", "usename", "datname", "application_name", "state", "query")]
-    columns += [f"a.{name}" for name in ("waiting", "waiting_reason", "wait_event_type", "wait_event") if name in has]
-    columns.append("pg_catalog.host(a.client_addr) AS client_addr")
-    for column, name in (
-        ("backend_start", "session_age"),
-        ("xact_start", "transaction_age"),
-        ("query_start", "query_age"),
-        ("state_change", "state_age"),
-    ):
-        columns += [f"{instant('a.' + column)} AS {column}", f"{age('a.' + column)} AS {name}"]
-    if "rsgqueueduration" in has:
-        columns.append("pg_catalog.date_part('epoch', a.rsgqueueduration) AS queue_seconds")
-    if "rsgname" in has:
-        columns.append("a.rsgname AS running_group")
-    columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
-    client = " AND a.backend_type = 'client backend'" if "backend_type" in has else ""
-    return (
-        f"SELECT {', '.join(columns)} FROM {_source(engine, 'pg_stat_activity', engine.interface)} a "
-        "LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid "
-        "LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup "
-        f"WHERE a.pid <> pg_catalog.pg_backend_pid(){client}"
-    )
-
-
-def _locks_query(engine: Engine) -> str:
-    since = (
-        "pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - k.waitstart)"
-        if "waitstart" in engine.lock_columns
-        else "NULL"
-    )
-    # As text: the types of some tag columns have no order, which a window needs.
-    tag = " || '/' || ".join(f"coalesce(k.{column}::text, '')" for column in _TAG_COLUMNS)
-    # Of a big cluster's lock table only the locks that somebody waits for.
-    return (
-        "SELECT session, tag, locktype, mode, granted, since FROM ("
-        "SELECT c.*, pg_catalog.bool_or(NOT c.granted) OVER (PARTITION BY c.tag) AS contended FROM ("
-        f"SELECT k.mppsessionid AS session, {tag} AS tag, k.locktype, k.mode, k.granted, {since} AS since "
-        f"FROM {_source(engine, 'pg_locks', engine.lock_source)} k) c) d WHERE contended"
-    )
 
 
 def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None) -> Snapshot:

@@ -157,16 +157,15 @@ def _criterion(option: str, value: t.Any) -> _Test:
 def _exclusion(option: str, value: t.Any) -> _Test:
     field, test = _value_test(option, option[len("exclude_") :], value)
     if not value:
-        return lambda backend: False
+        return lambda _backend: False
     return lambda backend: _unseen(backend, field) or test(getattr(backend, field))
 
 
 def _unseen(backend: Backend, field: str) -> bool:
     """Whether the value is there but not for this role to see. Who and where is always shown."""
-    if field in ("client_addr", "query"):
+    if field == "client_addr":  # none of it is a client of the local socket
         return backend.hidden
-    # The group of a role is known even while the row shows none.
-    return getattr(backend, field) is None
+    return backend.hidden if field == "query" and backend.query else getattr(backend, field) is None
 
 
 def _value_test(option: str, kind: str, value: t.Any) -> tuple[str, _ValueTest]:

@@ -160,7 +160,9 @@ processes:
         - A wait for a lock on a segment only is taken from the lock table.
       type: bool
     waiting_reason:
-      description: V(lock), V(resource_group), V(resource_queue), V(replication) or V(other); V(null) if it does not wait.
+      description:
+        - V(lock), V(resource_group), V(resource_queue), V(replication) or V(other).
+        - V(null) if it does not wait.
       type: str
     wait_event_type:
       description: As the engine has it; V(null) on Greenplum 6.
@@ -201,7 +203,8 @@ processes:
     wait_age:
       description:
         - Seconds of the present wait; V(null) if it does not wait.
-        - Greenplum 6 tells it for a resource group, and Cloudberry for a lock. Otherwise it is the age of the statement
+        - Greenplum 6 tells it for a resource group, and Cloudberry for a lock. Otherwise it is the age of the
+          statement
           that waits, and the wait cannot be longer than that.
       type: float
     blocked_by:

@@ -52,7 +52,7 @@ class Cluster:
 
     def connect(self, role: str, database: str | None = None, **more: t.Any) -> psycopg2.extensions.connection:
         """A connection in autocommit."""
-        connection = psycopg2.connect(
+        connection: psycopg2.extensions.connection = psycopg2.connect(
             host=self.host,
             port=self.port,
             user=role,
@@ -194,21 +194,32 @@ class Scene:
 
         All is put back at the end.
         """
-        before = self.sql(
-            "SELECT g.rsgname, r.rolsuper FROM pg_catalog.pg_roles r "
-            "JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup WHERE r.rolname = %s",
-            (role,),
-        )[0]
+        before = self._own_group(role)
         if before[1]:
             return self._shrink(before[0])
-        names = {"group": sql.Identifier(name), "role": sql.Identifier(role), "before": sql.Identifier(before[0])}
+        names = {"group": sql.Identifier(name)}
         needed = "cpu_rate_limit=1, memory_limit=1" if self.cluster.family == "gp6" else "cpu_max_percent=10"
         create = f"CREATE RESOURCE GROUP {{group}} WITH (concurrency=1, {needed})"
         self.sql(sql.SQL(create).format(**names))
         self._stack.callback(self._drop_group, sql.SQL("DROP RESOURCE GROUP {group}").format(**names))
-        self.sql(sql.SQL("ALTER ROLE {role} RESOURCE GROUP {group}").format(**names))
-        self._stack.callback(self.sql, sql.SQL("ALTER ROLE {role} RESOURCE GROUP {before}").format(**names))
+        self.join_group(role, name)
         return name
+
+    def join_group(self, role: str, group: str) -> None:
+        """Put a role into a group; at the end it goes back."""
+        before = self._own_group(role)[0]
+        change = sql.SQL("ALTER ROLE {} RESOURCE GROUP {}")
+        self.sql(change.format(sql.Identifier(role), sql.Identifier(group)))
+        self._stack.callback(self.sql, change.format(sql.Identifier(role), sql.Identifier(before)))
+
+    def _own_group(self, role: str) -> tuple[str, bool]:
+        """The role's group, and whether it is a superuser."""
+        rows = self.sql(
+            "SELECT g.rsgname, r.rolsuper FROM pg_catalog.pg_roles r "
+            "JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup WHERE r.rolname = %s",
+            (role,),
+        )
+        return t.cast("tuple[str, bool]", rows[0])
 
     def _shrink(self, group: str) -> str:
         rows = self.sql(
@@ -220,7 +231,7 @@ class Scene:
         self.sql(alter.format(sql.Identifier(group), sql.Literal(1)))
         return group
 
-    def _drop_group(self, statement: sql.Composable) -> None:
+    def _drop_group(self, statement: t.Any) -> None:
         """The engine needs a moment to see that the last transaction of the group has ended."""
 
         def dropped() -> bool:

@@ -54,7 +54,7 @@ class Tap:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
+                client = self._listener.accept()[0]
                 server = socket.create_connection(self._server)
                 self._sockets += [client, server]
                 self.connections += 1

@@ -183,7 +183,7 @@ def test_one_connection_and_at_most_three_round_trips(cluster: Cluster, scene: S
 def test_a_thousand_sessions_in_one_round_trip(cluster: Cluster, scene: Scene) -> None:
     free = int(scene.sql("SHOW max_connections")[0][0]) - 50
     number = min(1000 if cluster.embedded else 100, free)
-    clients = [scene.client(cluster.user, name="gpops many") for _ in range(number)]
+    clients = [scene.client(cluster.user, name="gpops many") for dummy in range(number)]
     with Tap(cluster.host, cluster.port) as tap:
         options = {**login_through(tap, cluster.login(cluster.ops)), "application_names": ["gpops many"]}
         found = run_module("gp_process_info", {**options, "limit": 3})
@@ -196,7 +196,7 @@ def test_a_thousand_sessions_in_one_round_trip(cluster: Cluster, scene: Scene) -
 def test_the_criteria_reach_the_sessions(cluster: Cluster, scene: Scene) -> None:
     mine = scene.client(cluster.user, name="gpops etl 1").run("SELECT 'needle'")
     other = scene.client(cluster.other, name="gpops etl 2").run("SELECT 'hay'")
-    both = {"application_names": ["gpops etl ?"]}
+    both: dict[str, t.Any] = {"application_names": ["gpops etl ?"]}
     assert set(info(cluster, **both).by_pid) == {mine.pid, other.pid}
     assert set(info(cluster, **both, users=[cluster.user]).by_pid) == {mine.pid}
     assert set(info(cluster, **both, exclude_users=[cluster.user]).by_pid) == {other.pid}
@@ -345,7 +345,7 @@ def test_texts_of_any_encoding_are_listed(cluster: Cluster, scene: Scene) -> Non
     try:
         client = scene.client(cluster.admin, "gpops_it_latin")
         client.connection.set_client_encoding("LATIN1")
-        client.run("SELECT 1 /* caf\xe9 */")
+        client.run("SELECT 1 /* na\xefve */")
         found = info(cluster, pids=[client.pid])
         assert found["processes"][0]["query"].startswith("SELECT 1 /* ")
         client.close()

@@ -84,7 +84,7 @@ def test_each_host_of_a_list_has_its_time() -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 def test_timeout_is_positive(timeout: float) -> None:
-    with pytest.raises(OptionError, match="^timeout: "):
+    with pytest.raises(OptionError, match=r"^timeout: "):
         parameters(timeout=timeout)
 
 
@@ -153,7 +153,7 @@ def test_nobody_listens() -> None:
 
 @pytest.mark.parametrize("name", ["colour", "async", "cursor_factory", "dsn"])
 def test_an_unknown_connect_parameter_is_named(name: str) -> None:
-    with pytest.raises(OptionError, match="^connect_params: ") as caught:
+    with pytest.raises(OptionError, match=r"^connect_params: ") as caught:
         open_session(5, connect_params={name: "red"})
     assert name in caught.value.message
 

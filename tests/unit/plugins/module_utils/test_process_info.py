@@ -122,7 +122,7 @@ def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: 
         ({"toolkit_state": "usable"}, "set toolkit to auto or mdb"),
     ],
 )
-def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, str], words: str) -> None:
+def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, t.Any], words: str) -> None:
     found = _process_info.warnings(dataclasses.replace(ENGINE, **engine), Snapshot(BACKENDS, 4), True)
     assert len(found) == 1
     assert found[0].startswith("1 of 3 sessions hide their state and query from role ops: ")

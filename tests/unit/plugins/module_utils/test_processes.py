@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql, _processes
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 
 COLUMNS = {
@@ -129,8 +129,8 @@ def test_where_locks_are_read(interface: str, columns: bool, functions: str, sou
 def test_the_statement_passes_a_full_group(family: str, toolkit: str) -> None:
     """Each table is one of pg_catalog and no function stands in FROM; see the facts about Greenplum 7."""
     engine = _engine.engine_from(probe_row(family), toolkit)
-    words = _processes.statement(engine, with_locks=True).replace("(", " ( ").split()
-    for word, after, behind in zip(words, words[1:], words[2:]):
+    words = _process_sql.statement(engine, with_locks=True).replace("(", " ( ").split()
+    for word, after, behind in zip(words, words[1:], words[2:], strict=False):
         if word in ("FROM", "JOIN"):
             assert after == "(" or after.startswith("pg_catalog."), after
             assert behind != "(", f"a function in FROM: {after}"

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run all of ansible-test sanity that can run on this machine, and say what did not run.
+
+Usage: python .ci/sanity.py [OPTION OF ansible-test sanity]...
+It needs a Python package index and no other network: neither containers nor the hosts of ansible-test.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import glob
+import os
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+from ansible_test._internal.python_requirements import get_venv_packages
+from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSIONS, REMOTE_ONLY_PYTHON_VERSIONS
+from export import ROOT, export
+
+CACHE = ROOT / ".cache"
+HOME = CACHE / "home"
+BIN = Path(sys.executable).parent
+VERSIONS = sorted({*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS}, key=lambda text: int(text[2:]))
+
+# ansible-test downloads this script from a host of its own.  Ours does the same from the package index:
+# it runs pip out of a wheel that lies beside it.
+GET_PIP = """
+import pathlib, runpy, sys
+
+sys.path.insert(0, str(next(pathlib.Path(__file__).parent.glob("pip-{version}-*.whl"))))
+sys.argv[1:] = ["install"] + [option for option in sys.argv[1:] if not option.startswith("--no-")]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
+
+def pip(*arguments: str) -> str:
+    """Return what pip prints."""
+    command = [sys.executable, "-m", "pip", *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def provide_pip() -> None:
+    """Put what ansible-test makes its environments with where it looks for a download."""
+    version = get_venv_packages(SimpleNamespace(version=VERSIONS[-1]))["pip"]  # type: ignore[arg-type]
+    folder = HOME / ".ansible" / "test" / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not list(folder.glob(f"pip-{version}-*.whl")):
+        pip("download", "--quiet", "--no-deps", "--dest", str(folder), f"pip=={version}")
+    (folder / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP.format(version=version), encoding="utf-8")
+
+
+def provide_pip_settings() -> None:
+    """Hand on the settings of pip: ansible-test drops the variables and has another home."""
+    settings = {"cache-dir": pip("cache", "dir").strip()}
+    for line in pip("config", "list").splitlines():
+        name, value = line.split("=", 1)
+        settings[name.rpartition(".")[2]] = str(ast.literal_eval(value))
+    settings |= {"disable-pip-version-check": "1", "quiet": "2"}
+    parser = configparser.RawConfigParser()
+    parser["global"] = {name: value for name, value in settings.items() if value}
+    file = HOME / ".config" / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    with file.open("w", encoding="utf-8") as stream:
+        parser.write(stream)
+
+
+def interpreters() -> dict[str, Path]:
+    """Return the folder of a real interpreter for each version that this machine has."""
+    patterns = ["~/.pyenv/versions/*/bin", "~/.local/share/uv/python/*/bin"]
+    patterns += [os.path.join(os.environ.get("PYENV_ROOT", ""), "versions/*/bin")]
+    patterns += [os.path.join(os.environ.get("RUNNER_TOOL_CACHE", ""), "Python/*/*/bin")]
+    found_folders = (sorted(glob.glob(os.path.expanduser(pattern))) for pattern in patterns)
+    folders = [Path(folder) for folder in chain(os.get_exec_path(), *found_folders)]
+    found: dict[str, Path] = {}
+    for version in VERSIONS:
+        for folder in folders:
+            real = real_folder(folder / f"python{version}")
+            if real is not None:
+                found[version] = real
+                break
+    return found
+
+
+def real_folder(program: Path) -> Path | None:
+    """Return where the interpreter behind a program lies, or None where it cannot make an environment."""
+    if not os.access(program, os.X_OK):
+        return None
+    question = "import sys, venv; print(sys.base_prefix)"
+    answer = subprocess.run([program, "-c", question], capture_output=True, text=True, check=False)
+    folder = Path(answer.stdout.strip()) / "bin"
+    return folder if answer.returncode == 0 and os.access(folder / program.name, os.X_OK) else None
+
+
+def environment(pythons: dict[str, Path]) -> dict[str, str]:
+    """Return the environment for ansible-test: its own home, real interpreters, no shims."""
+    rest = [entry for entry in os.get_exec_path() if Path(entry).name != "shims"]
+    path = [str(BIN), *map(str, dict.fromkeys(pythons.values())), *rest]
+    return {**os.environ, "HOME": str(HOME), "PATH": os.pathsep.join(path)}
+
+
+def without_files(collection: Path) -> list[str]:
+    """Return the tests that found nothing here to look at; of these ansible-test does not speak."""
+    files = sorted((collection / "tests" / "output" / "junit").glob("*.xml"))
+    cases = [case for file in files for case in ET.parse(file).iter("testcase")]
+    names = [case.get("name", "") for case in cases if case.findtext("skipped") == "No tests applicable."]
+    return [name.partition("-python-")[0] for name in names]
+
+
+def main() -> int:
+    """Run the tests."""
+    provide_pip()
+    provide_pip_settings()
+    pythons = interpreters()
+    collection = export(CACHE / "sanity")
+    command = [str(BIN / "ansible-test"), "sanity", "--local", "--color", "no", "--junit", *sys.argv[1:]]
+    status = subprocess.run(command, cwd=collection, env=environment(pythons), check=False).returncode
+    missing = [version for version in VERSIONS if version not in pythons]
+    print("sanity: compiled and imported with Python", ", ".join(pythons))
+    print("sanity: not with Python", ", ".join(missing) or "(none left out)", "- not on this machine" * bool(missing))
+    print("sanity: no files for", ", ".join(without_files(collection)) or "(every test had files)")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything runs from any folder; all it makes lies in .venv, .cache and dist.
+#   make PYTHON=python3.12 test    another interpreter than python3
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check --constraint tests/constraints.txt
+LIVE := .cache/live
+LINK := $(LIVE)/ansible_collections/gpops/toolkit
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(LIVE)
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
+# A checkout that another user owns, as in many CI containers, is still ours to read.
+export GIT_CONFIG_COUNT := 1
+export GIT_CONFIG_KEY_0 := safe.directory
+export GIT_CONFIG_VALUE_0 := $(CURDIR)
+# A home that cannot be written is replaced by one here.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export HOME := $(CURDIR)/.cache/home
+endif
+
+LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
+.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration dist constraints clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+test:  ## everything that CI checks
+	@$(MAKE) -j2 -Otarget -k static
+	@$(MAKE) unit contract integration
+
+demo: .venv/demo.stamp | $(LINK)  ## see it work, without a cluster
+	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo
+
+# The environment
+
+venv: .venv/checks.stamp | $(LINK)  ## the environment for all of the below
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	    { rm -rf .venv; echo 'That Python cannot make environments; on Debian: apt install python3-venv' >&2; exit 1; }
+
+.venv/demo.stamp: tests/demo/requirements.txt tests/sandbox/requirements.txt tests/constraints.txt | .venv/pyvenv.cfg
+	@echo 'Installing what the demo needs'
+	@$(PIP) --requirement tests/demo/requirements.txt
+	@touch $@
+
+.venv/checks.stamp: tests/requirements.txt .venv/demo.stamp
+	@echo 'Installing what the checks need'
+	@$(PIP) --requirement tests/requirements.txt
+	@touch $@
+
+# The checkout under the name by which Ansible, Python and mypy know it.
+$(LINK):
+	@mkdir -p $(@D)
+	@ln -sfn ../../../.. $@
+
+constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
+	@$(PY) -m venv --clear .cache/pins
+	@.cache/pins/bin/python -m pip install --quiet --quiet --requirement tests/requirements.txt
+	@{ sed '/^$$/q' Makefile; echo '# Written by "make constraints".'; \
+	    .cache/pins/bin/python -m pip freeze --exclude pip --exclude setuptools; } > .cache/constraints.txt
+	@mv .cache/constraints.txt tests/constraints.txt
+
+# The checks
+
+static: sanity lint
+
+lint: $(LINTERS)  ## ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
+
+ruff: venv
+	ruff check .
+	ruff format --check .
+
+mypy: venv
+	mypy
+
+codespell: venv
+	codespell
+
+reuse: venv
+	reuse lint --quiet || reuse lint
+
+yamllint: venv
+	yamllint --strict .
+
+shellcheck: venv
+	shellcheck .ci/run
+
+ansible-lint: venv
+	ansible-lint --profile production --offline
+
+changelog: venv
+	antsibull-changelog lint
+
+docs: venv
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+
+importer: dist  ## the check of Ansible Galaxy, a warning being a failure
+	@mkdir -p .cache/importer
+	cd .cache/importer && "$(CURDIR)/$(PY)" -m galaxy_importer.main ../../dist/gpops-toolkit-*.tar.gz | tee log
+	@! grep -E '^(WARNING|ERROR)' .cache/importer/log
+
+sanity: venv  ## ansible-test sanity, with all Pythons of this machine
+	$(PY) .ci/sanity.py
+
+unit: venv  ## tests without a server
+	$(PY) -m pytest tests/unit
+
+contract: venv  ## the sandbox behaves as the recorded engines
+	$(PY) -m pytest tests/sandbox/tests tests/contract
+
+integration: venv  ## modules, roles and playbooks against the sandbox
+	$(PY) -m pytest tests/integration
+
+dist: venv  ## the tarball for Galaxy
+	@rm -rf dist
+	cd "$$($(PY) .ci/export.py .cache/dist)" && ansible-galaxy collection build --output-path "$(CURDIR)/dist"
+
+clean:  ## remove all that was made
+	rm -rf .ansible .cache .venv dist tests/output

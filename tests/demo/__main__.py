@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""make demo: an embedded engine, a dozen real clients that misbehave, and the playbooks that show them.
+
+python tests/demo [gp6|gp7|cb]
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from integration.cluster import Cluster, Scene
+from sandbox import Sandbox
+
+HERE = Path(__file__).resolve().parent
+
+
+def misbehave(scene: Scene) -> None:
+    """Open the sessions that an operator is called for."""
+    cluster = scene.cluster
+    orders = scene.table("orders")
+    # Who opens a transaction in a notebook and goes to lunch.
+    for number in range(3):
+        scene.client("billy", name="jupyter").run("BEGIN", f"SELECT {number} AS lunch")
+    # A report that never ends.
+    scene.client("billy", name="dashboard").start("SELECT pg_sleep(3600) /* yearly report */")
+    # A reader, a migration behind it, and everybody else behind the migration.
+    scene.client("billy", name="notebook").run("BEGIN", f"SELECT * FROM {orders}")
+    migration = scene.client(cluster.admin, name="migration")
+    migration.start(f"ALTER TABLE {orders} ADD COLUMN b int")
+    scene.waiting(migration)
+    time.sleep(0.1)
+    for number in range(3):
+        scene.waiting(scene.client("billy", name="web").start(f"SELECT {number}, * FROM {orders}"))
+    # A resource group with room for one, which somebody holds idle in transaction. Our own role is in it too.
+    group = scene.group("sammy", name="etl")
+    scene.client("sammy", name="airflow").run("BEGIN", "SELECT 'loading'")
+    for number in range(2):
+        scene.waiting(scene.client("sammy", name="airflow").start(f"SELECT {number} AS step"))
+    scene.join_group("ops", group)
+
+
+def play(title: str, box: Sandbox, **options: t.Any) -> None:
+    """Run the playbook that lists sessions with these options."""
+    print(f"\n\033[1m{title}\033[0m", flush=True)
+    extra = [f"-e={{'gp_process_options': {options}}}"] if options else []
+    command = ["ansible-playbook", "gpops.toolkit.processes", "-i", str(HERE / "inventory.yml"), *extra]
+    print("$ " + " ".join(command[:2] + [f'"{part}"' for part in extra]), flush=True)
+    environ = {
+        "ANSIBLE_NOCOWS": "true",
+        "GPOPS_DEMO_HOST": box.host,
+        "GPOPS_DEMO_PORT": str(box.port),
+    }
+    subprocess.run(command, env={**os.environ, **environ}, check=True)
+
+
+def main() -> None:
+    """Start, show, clean up; also when interrupted."""
+    # Ctrl-C and a polite kill take the same way out, through all the clean-ups.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    profile = sys.argv[1] if len(sys.argv) > 1 else "gp6"
+    print(f"Starting an embedded engine that speaks {profile} ...", flush=True)
+    with Sandbox(profile=profile) as box:
+        cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
+        with Scene(cluster) as scene:
+            misbehave(scene)
+            play("Everything that goes on, the oldest session first:", box)
+            play("Who holds others up, the worst first:", box, blocking=1, sort_by="blocks")
+            play(
+                "Who waits for a slot of the full group 'etl', asked from within that very group:",
+                box,
+                waiting_for=["resource_group"],
+            )
+    print("\nAll sessions ended, the engine stopped, nothing left behind. Next: README.md, and make test.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What users copy from the documentation, and the integration targets, run by ansible-playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from integration.cluster import Cluster, Scene
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TARGETS = ROOT / "tests" / "integration" / "targets"
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def play(
+    content: t.Any, cluster: Cluster, tmp_path: Path, *arguments: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook on a host called gp, which stands for the cluster."""
+    inventory = tmp_path / "inventory.yml"
+    host = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "gp_host": cluster.host,
+        "gp_connection": cluster.login(cluster.admin),
+    }
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {"gp": host}}}), encoding="utf-8")
+    playbook = content
+    if not isinstance(content, str):
+        playbook = str(tmp_path / "playbook.yml")
+        Path(playbook).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(inventory), *arguments, playbook],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "GPOPS_TEST_HOST": cluster.host,
+            "GPOPS_TEST_PORT": str(cluster.port),
+            "GPOPS_TEST_ADMIN": cluster.admin,
+            "GPOPS_TEST_ADMIN_PASSWORD": cluster.password(cluster.admin),
+            "GPOPS_TEST_DB": cluster.database,
+            "PGPORT": str(cluster.port),
+            "PGUSER": cluster.admin,
+            "PGPASSWORD": cluster.password(cluster.admin),
+            "PGDATABASE": cluster.database,
+            "ANSIBLE_HOME": str(tmp_path / "home"),
+            "NO_COLOR": "1",
+            **environ,
+        },
+        timeout=300,
+        check=False,
+    )
+
+
+def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.iterdir()))
+def test_target(target: str, cluster: Cluster, tmp_path: Path) -> None:
+    plays = [{"name": target, "hosts": "gp", "gather_facts": False, "roles": [str(TARGETS / target)]}]
+    succeeded(play(plays, cluster, tmp_path))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_of_a_module(module: str, cluster: Cluster, tmp_path: Path) -> None:
+    source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
+    block = re.search(r'^EXAMPLES = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    assert block
+    tasks = yaml.safe_load(block.group(1))
+    plays = [{"name": module, "hosts": "gp", "gather_facts": False, "tasks": tasks}]
+    out = succeeded(play(plays, cluster, tmp_path))
+    assert f"ok={len(tasks)} " in out
+
+
+def readme_playbooks() -> list[str]:
+    return [
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+        if block.lstrip().startswith(("- name", "---\n- name"))
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(readme_playbooks())))
+def test_playbooks_of_the_readme(number: int, cluster: Cluster, tmp_path: Path) -> None:
+    plays = yaml.safe_load(readme_playbooks()[number])
+    succeeded(play(plays, cluster, tmp_path))
+
+
+def test_the_readme_has_an_example_of_each_module() -> None:
+    text = "".join(readme_playbooks())
+    assert [module for module in MODULES if f"gpops.toolkit.{module}:" not in text] == []
+
+
+def test_the_table_of_sessions(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
+    scene.client(cluster.user, name="gpops it").run("SELECT 'a'\n\n, '\x1b[31mred'")
+    options = json.dumps({"gp_process_options": {"application_names": ["gpops it"]}})
+    out = succeeded(play("gpops.toolkit.processes", cluster, tmp_path, "-e", options))
+    lines = json.loads(out[out.index('{\n    "msg"') : out.rindex("}") + 1])["msg"]
+    assert lines[0].startswith("1 sessions selected; ")
+    assert lines[1].split()[:3] == ["PID", "USER", "DATABASE"]
+    assert lines[2].split()[1:3] == [cluster.user, cluster.database]
+    assert lines[2].endswith("SELECT 'a' , ' [31mred'")
+
+
+def test_a_password_that_is_a_user_s_name_does_not_blank_it(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
+    scene.client(cluster.user, name="gpops it")
+    task = {
+        "gpops.toolkit.gp_process_info": {
+            **cluster.login(cluster.admin),
+            "login_user": cluster.admin,
+            "application_names": ["gpops it"],
+            "connect_params": {"password": cluster.password(cluster.admin), "keepalives": 1},
+        },
+        "register": "found",
+    }
+    check = {"ansible.builtin.assert": {"that": [f"found.processes[0].usename == '{cluster.user}'"]}}
+    plays = [{"hosts": "gp", "gather_facts": False, "tasks": [task, check]}]
+    out = succeeded(play(plays, cluster, tmp_path, "-vvvv"))
+    assert '"connect_params": {\n' in out
+    assert '"password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"' in out
+    assert '"keepalives": 1' in out or '"keepalives": "1"' in out
