@@ -25,18 +25,22 @@ SELECT pg_catalog.version() AS version_text,
        pg_catalog.current_database()::text AS database,
        pg_catalog.current_setting('max_connections')::int AS max_connections,
        pg_catalog.current_setting('superuser_reserved_connections')::int AS reserved_connections,
-       (SELECT pg_catalog.string_agg(c.relname || '.' || a.attname, ',')
-          FROM pg_catalog.pg_attribute a
-          JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+       (SELECT pg_catalog.string_agg(c.relname || '.' || (
+                 SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
+                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), ',')
+          FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = 'pg_catalog' AND c.relname IN ('pg_stat_activity', 'pg_locks')
-           AND a.attnum > 0 AND NOT a.attisdropped
-           AND pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS columns,
+           AND pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS views,
        (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit') AS toolkit_usage,
-       (SELECT pg_catalog.string_agg(p.proname::text, ',')
+       (SELECT pg_catalog.string_agg(p.proname || '.' || coalesce(
+                 (SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
+                   WHERE a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+                 pg_catalog.array_to_string(p.proargnames, ' '), ''), ',')
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+          JOIN pg_catalog.pg_type y ON y.oid = p.prorettype
          WHERE n.nspname = 'mdb_toolkit'
            AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions
   FROM pg_catalog.pg_roles r
@@ -65,13 +69,15 @@ class Engine:
         toolkit_state: V(usable), V(forbidden) or V(missing): the mdb_toolkit schema for this role.
         role: The current role.
         role_group: Its resource group, or V(none).
+        activity_columns: Of the process list, as the interface has it.
+        lock_source: The interface that shows the locks to this role, or V(none).
+        lock_columns: Of the lock table, as that interface has it.
     """
 
     family: str
     version: str
     interface: str
     toolkit_state: str
-    toolkit_functions: frozenset[str]
     role: str
     role_group: str | None
     is_superuser: bool
@@ -79,14 +85,8 @@ class Engine:
     max_connections: int
     reserved_connections: int
     activity_columns: frozenset[str]
+    lock_source: str | None
     lock_columns: frozenset[str]
-
-    @property
-    def lock_source(self) -> str | None:
-        """The interface that shows the locks to this role, or V(none)."""
-        if self.interface == MDB and "pg_locks" in self.toolkit_functions:
-            return MDB
-        return NATIVE if self.lock_columns else None
 
 
 def probe(session: Session, toolkit: str) -> Engine:
@@ -115,16 +115,20 @@ def probe(session: Session, toolkit: str) -> Engine:
 
 def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     """The engine for one row of the probe; see M(gpops.toolkit.gp_process_info) for the options."""
-    columns = [name.split(".", 1) for name in (row["columns"] or "").split(",") if name]
-    activity = frozenset(column for view, column in columns if view == "pg_stat_activity")
-    functions = frozenset(name for name in (row["toolkit_functions"] or "").split(",") if name)
+    views = _columns_by_name(row["views"])
+    functions = _columns_by_name(row["toolkit_functions"])
     state = _toolkit_state(row["toolkit_usage"], functions)
+    interface = _interface(toolkit, state, row)
+    source: dict[str, frozenset[str]] = functions if interface == MDB else views
+    activity = source.get("pg_stat_activity", frozenset())
+    # Where the managed interface lacks it, the view may do.
+    locks_by_toolkit = interface == MDB and "pg_locks" in functions
+    locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
     return Engine(
-        family=_family(activity),
+        family=_family(activity, views.get("pg_stat_activity", frozenset())),
         version=_version(row["version_text"]),
-        interface=_interface(toolkit, state, row),
+        interface=interface,
         toolkit_state=state,
-        toolkit_functions=functions if state == "usable" else frozenset(),
         role=row["role"],
         role_group=row["role_group"],
         is_superuser=row["is_superuser"],
@@ -132,16 +136,24 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         max_connections=row["max_connections"],
         reserved_connections=row["reserved_connections"],
         activity_columns=activity,
-        lock_columns=frozenset(column for view, column in columns if view == "pg_locks"),
+        lock_source=(MDB if locks_by_toolkit else NATIVE) if locks else None,
+        lock_columns=locks,
     )
 
 
-def _family(activity_columns: frozenset[str]) -> str:
-    if "sess_id" not in activity_columns:
-        raise GpopsError("the server is not of the Greenplum family: its sessions have no sess_id")
-    if "waiting_reason" in activity_columns:
+def _columns_by_name(text: str | None) -> dict[str, frozenset[str]]:
+    """C(a.x y,b.z) -> the columns x and y of a, and z of b."""
+    pairs = (name.split(".", 1) for name in (text or "").split(","))
+    return {name: frozenset(columns.split()) for name, columns in (pair for pair in pairs if len(pair) > 1)}
+
+
+def _family(activity: frozenset[str], view: frozenset[str]) -> str:
+    if "sess_id" not in activity:
+        raise GpopsError("the server is not of the Greenplum family: its process list has no sess_id")
+    known = activity | view
+    if "waiting_reason" in known:
         return "gp6"
-    return "cb" if "leader_pid" in activity_columns else "gp7"
+    return "cb" if "leader_pid" in known else "gp7"
 
 
 def _version(text: str) -> str:
@@ -149,7 +161,7 @@ def _version(text: str) -> str:
     return found.group("version") if found else text
 
 
-def _toolkit_state(usage: bool | None, functions: frozenset[str]) -> str:
+def _toolkit_state(usage: bool | None, functions: t.Container[str]) -> str:
     if usage is None:
         return "missing"
     return "usable" if usage and "pg_stat_activity" in functions else "forbidden"

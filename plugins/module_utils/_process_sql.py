@@ -22,7 +22,26 @@ _TAG_COLUMNS = (
     "objid",
     "objsubid",
 )
-
+_PLAIN_COLUMNS = (
+    "pid",
+    "sess_id",
+    "usename",
+    "datname",
+    "application_name",
+    "state",
+    "query",
+    "waiting",
+    "waiting_reason",
+    "wait_event_type",
+    "wait_event",
+)
+# A point in time -> the age since then.
+_INSTANTS = {
+    "backend_start": "session_age",
+    "xact_start": "transaction_age",
+    "query_start": "query_age",
+    "state_change": "state_age",
+}
 # A table of pg_catalog with one row: a statement without a table would wait in a full group.
 _ONE_ROW = "pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
 
@@ -48,23 +67,13 @@ def _source(view: str, interface: str | None) -> str:
 
 
 def _processes_query(engine: Engine) -> str:
-    def age(column: str) -> str:
-        return f"pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - {column})"
-
-    def instant(column: str) -> str:
-        return f"pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-
     has = engine.activity_columns
-    columns = [f"a.{name}" for name in ("pid", "sess_id", "usename", "datname", "application_name", "state", "query")]
-    columns += [f"a.{name}" for name in ("waiting", "waiting_reason", "wait_event_type", "wait_event") if name in has]
-    columns.append("pg_catalog.host(a.client_addr) AS client_addr")
-    for column, name in (
-        ("backend_start", "session_age"),
-        ("xact_start", "transaction_age"),
-        ("query_start", "query_age"),
-        ("state_change", "state_age"),
-    ):
-        columns += [f"{instant('a.' + column)} AS {column}", f"{age('a.' + column)} AS {name}"]
+    columns = [f"a.{name}" for name in _PLAIN_COLUMNS if name in has]
+    for column, name in _INSTANTS.items():
+        if column in has:
+            columns += [f"{_instant('a.' + column)} AS {column}", f"{_age('a.' + column)} AS {name}"]
+    if "client_addr" in has:
+        columns.append("pg_catalog.host(a.client_addr) AS client_addr")
     if "rsgqueueduration" in has:
         columns.append("pg_catalog.date_part('epoch', a.rsgqueueduration) AS queue_seconds")
     if "rsgname" in has:
@@ -73,20 +82,26 @@ def _processes_query(engine: Engine) -> str:
     client = " AND a.backend_type = 'client backend'" if "backend_type" in has else ""
     return (
         f"SELECT {', '.join(columns)} FROM {_source('pg_stat_activity', engine.interface)} a "
-        "LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid "
+        "LEFT JOIN pg_catalog.pg_roles r ON r.rolname = a.usename "
         "LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup "
         f"WHERE a.pid <> pg_catalog.pg_backend_pid(){client}"
     )
 
 
+def _age(column: str) -> str:
+    return f"pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - {column})"
+
+
+def _instant(column: str) -> str:
+    return f"pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+
 def _locks_query(engine: Engine) -> str:
-    since = (
-        "pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - k.waitstart)"
-        if "waitstart" in engine.lock_columns
-        else "NULL"
-    )
+    since = _age("k.waitstart") if "waitstart" in engine.lock_columns else "NULL"
     # As text: the types of some tag columns have no order, which a window needs.
-    tag = " || '/' || ".join(f"coalesce(k.{column}::text, '')" for column in _TAG_COLUMNS)
+    tag = " || '/' || ".join(
+        f"coalesce(k.{column}::text, '')" for column in _TAG_COLUMNS if column in engine.lock_columns
+    )
     # Of a big cluster's lock table only the locks that somebody waits for.
     return (
         "SELECT session, tag, locktype, mode, granted, since FROM ("

@@ -185,10 +185,10 @@ def _without_readers(backends: list[Backend]) -> list[Backend]:
 
 
 def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None) -> Backend:
-    ages: dict[str, t.Any] = {name: _age(row[name]) for name in _AGE_FIELDS}
+    ages: dict[str, t.Any] = {name: _age(row.get(name)) for name in _AGE_FIELDS}
     reason = _waiting_reason(row, lock_wait)
     # After a wait that was cancelled, an idle row of Greenplum 6 still shows the group of that wait.
-    group = None if row["state"] == "idle" else row.get("running_group")
+    group = None if row.get("state") == "idle" else row.get("running_group")
     plain: dict[str, t.Any] = {name: row.get(name) for name in _PLAIN_FIELDS}
     return Backend(
         **plain,
@@ -197,7 +197,7 @@ def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None) -> Backend:
         waiting_reason=reason,
         wait_age=_wait_age(row, reason, ages),
         resource_group=row["role_group"] if group in (None, "", _UNKNOWN_GROUP) else group,
-        hidden=row["query"] == _HIDDEN_QUERY,
+        hidden=row.get("query") == _HIDDEN_QUERY,
     )
 
 
@@ -207,10 +207,12 @@ def _age(seconds: float | None) -> float | None:
 
 def _waiting_reason(row: t.Mapping[str, t.Any], lock_wait: str | None) -> str | None:
     """Why a session waits; a lock that it waits for on a segment shows in the lock table only."""
-    if lock_wait == RESOURCE_QUEUE or (row.get("wait_event_type") == "Lock" and row["wait_event"] == RESOURCE_QUEUE):
+    if lock_wait == RESOURCE_QUEUE or (
+        row.get("wait_event_type") == "Lock" and row.get("wait_event") == RESOURCE_QUEUE
+    ):
         return QUEUE_WAIT
     if "waiting" in row:
-        reason = _REASONS.get(row["waiting_reason"] or "", OTHER_WAIT) if row["waiting"] else None
+        reason = _REASONS.get(row.get("waiting_reason") or "", OTHER_WAIT) if row["waiting"] else None
     elif row.get("wait_event") == _SYNC_REPLICATION:
         reason = REPLICATION_WAIT
     else:

@@ -41,10 +41,11 @@ def run_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str
         input=arguments,
         capture_output=True,
         text=True,
-        env={**inherited, **(environ or {})},
+        env={**inherited, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"], **(environ or {})},
         timeout=120,
         check=False,
     )
+    assert done.stdout, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     outcome = Outcome(json.loads(done.stdout))
     outcome.output = done.stdout + done.stderr

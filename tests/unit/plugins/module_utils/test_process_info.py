@@ -18,7 +18,6 @@ ENGINE = _engine.Engine(
     version="7.1.0",
     interface="native",
     toolkit_state="missing",
-    toolkit_functions=frozenset(),
     role="ops",
     role_group="default_group",
     is_superuser=False,
@@ -26,6 +25,7 @@ ENGINE = _engine.Engine(
     max_connections=100,
     reserved_connections=3,
     activity_columns=frozenset(),
+    lock_source=None,
     lock_columns=frozenset(),
 )
 BACKENDS = (

@@ -32,8 +32,8 @@ VERSIONS = {
 
 
 def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
-    activity = [f"pg_stat_activity.{name}" for name in f"{COMMON} {COLUMNS[family]}".split()]
-    locks = [f"pg_locks.{name}" for name in "locktype mode granted mppsessionid gp_segment_id".split()]
+    activity = f"pg_stat_activity.{COMMON} {COLUMNS[family]}"
+    locks = "pg_locks.locktype relation mode granted mppsessionid gp_segment_id"
     return {
         "version_text": next(iter(VERSIONS)),
         "role": "ops",
@@ -42,9 +42,9 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "database": "testdb",
         "max_connections": 100,
         "reserved_connections": 3,
-        "columns": ",".join(activity + locks),
+        "views": f"{activity},{locks}",
         "toolkit_usage": True,
-        "toolkit_functions": "pg_stat_activity,pg_locks",
+        "toolkit_functions": f"{activity},{locks},gp_cancel_backend.",
         **more,
     }
 
@@ -77,7 +77,7 @@ def test_families_are_told_apart_by_their_columns(family: str) -> None:
 
 def test_another_server_is_an_error() -> None:
     with pytest.raises(GpopsError, match="not of the Greenplum family"):
-        _engine.engine_from(probe_row(columns="pg_stat_activity.pid"), "auto")
+        _engine.engine_from(probe_row(views="pg_stat_activity.pid", toolkit_usage=None), "auto")
 
 
 @pytest.mark.parametrize(("text", "version"), sorted(VERSIONS.items()))
@@ -88,10 +88,10 @@ def test_version_for_messages(text: str, version: str) -> None:
 @pytest.mark.parametrize(
     ("toolkit", "usage", "functions", "interface", "state"),
     [
-        ("auto", True, "pg_stat_activity,pg_locks", "mdb", "usable"),
-        ("mdb", True, "pg_stat_activity", "mdb", "usable"),
-        ("native", True, "pg_stat_activity", "native", "usable"),
-        ("auto", False, "pg_stat_activity", "native", "forbidden"),
+        ("auto", True, "pg_stat_activity.sess_id,pg_locks.mode", "mdb", "usable"),
+        ("mdb", True, "pg_stat_activity.sess_id", "mdb", "usable"),
+        ("native", True, "pg_stat_activity.sess_id", "native", "usable"),
+        ("auto", False, "pg_stat_activity.sess_id", "native", "forbidden"),
         ("auto", True, None, "native", "forbidden"),
         ("auto", None, None, "native", "missing"),
     ],
@@ -111,17 +111,31 @@ def test_an_interface_that_is_not_there(usage: bool | None, words: str) -> None:
 @pytest.mark.parametrize(
     ("interface", "columns", "functions", "source"),
     [
-        ("auto", True, "pg_stat_activity,pg_locks", "mdb"),
-        ("auto", True, "pg_stat_activity", "native"),
-        ("native", True, "pg_stat_activity,pg_locks", "native"),
-        ("auto", False, "pg_stat_activity", None),
+        ("auto", True, "pg_stat_activity.sess_id,pg_locks.mode", "mdb"),
+        ("auto", True, "pg_stat_activity.sess_id", "native"),
+        ("native", True, "pg_stat_activity.sess_id,pg_locks.mode", "native"),
+        ("auto", False, "pg_stat_activity.sess_id", None),
     ],
 )
 def test_where_locks_are_read(interface: str, columns: bool, functions: str, source: str | None) -> None:
     row = probe_row(toolkit_functions=functions)
     if not columns:
-        row["columns"] = ",".join(name for name in row["columns"].split(",") if "pg_locks" not in name)
+        row["views"] = row["views"].split(",")[0]
     assert _engine.engine_from(row, interface).lock_source == source
+
+
+def test_a_managed_interface_with_fewer_columns_is_read_as_it_is() -> None:
+    """Only six columns of mdb_toolkit.pg_stat_activity() are documented; the catalog tells which there are."""
+    row = probe_row("gp6", toolkit_functions="pg_stat_activity.usename pid sess_id waiting state query datname")
+    engine = _engine.engine_from(row, "auto")
+    assert engine.family == "gp6"
+    statement = _process_sql.statement(engine, with_locks=False)
+    assert "a.waiting" in statement
+    assert "waiting_reason" not in statement
+    assert "client_addr" not in statement
+    rows = [{"pid": 1, "sess_id": 2, "usename": "u", "waiting": True, "role_group": None, "is_superuser": None}]
+    backend = _processes.snapshot_from(rows, [], None).backends[0]
+    assert (backend.waiting_reason, backend.client_addr, backend.session_age) == ("other", None, None)
 
 
 @pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
