@@ -17,6 +17,8 @@ FIELDS: tuple[str, ...] = tuple(
     field.name for field in dataclasses.fields(_processes.Backend) if field.name != "hidden"
 )
 _LOCK_FIELDS = ("blocked_by", "blocks")
+# A wait for a lock on a segment shows in the lock table only.
+_FROM_LOCKS = frozenset([*_LOCK_FIELDS, "waiting", "waiting_reason", "wait_age"])
 # The largest first: these say how bad it is.
 _DESCENDING = ("session_age", "transaction_age", "query_age", "state_age", "wait_age", "blocks", "blocked_by")
 _SUMMARY_FIELDS = {
@@ -74,10 +76,9 @@ def _check(options: t.Mapping[str, t.Any]) -> None:
 
 
 def _needs_locks(options: t.Mapping[str, t.Any]) -> bool:
-    """Whether somebody asks who blocks whom; the lock table is the dearest part of the listing."""
-    fields = options["fields"]
-    asked = fields is None or any(name in fields for name in _LOCK_FIELDS) or options["sort_by"] in _LOCK_FIELDS
-    return asked or options.get("blocking") is not None
+    """Whether somebody asks who waits or who blocks; the lock table is the dearest part of the listing."""
+    shown = options["fields"] is None or bool(_FROM_LOCKS.intersection([*options["fields"], options["sort_by"]]))
+    return shown or _selection.needs_locks(options)
 
 
 def result(

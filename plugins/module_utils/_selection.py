@@ -135,6 +135,11 @@ def parse(options: t.Mapping[str, t.Any]) -> Selection:
     return Selection(tuple(wanted), tuple(unwanted))
 
 
+def needs_locks(options: t.Mapping[str, t.Any]) -> bool:
+    """Whether these criteria can be judged with the lock table only."""
+    return any(options.get(option) is not None for option in ("blocking", "waiting_for", "min_wait_age"))
+
+
 def _criterion(option: str, value: t.Any) -> _Test:
     if option in _AGE_FIELDS:
         return _age_test(option, duration(option, value))

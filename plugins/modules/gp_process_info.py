@@ -28,8 +28,8 @@ options:
   fields:
     description:
       - Return only these fields of RV(processes), in this order. By default all.
-      - Without V(blocked_by) and V(blocks), and without O(blocking), the lock table of the segments is not read.
-        V(waiting) and V(waiting_reason) then miss the sessions that wait on a segment only.
+      - Without V(blocked_by), V(blocks), V(waiting), V(waiting_reason) and V(wait_age), and without criteria on waiting
+        and blocking, the lock table of the segments is not read, which is the dearest part.
     type: list
     elements: str
     choices: &fields

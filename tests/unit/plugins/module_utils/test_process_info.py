@@ -107,6 +107,10 @@ def test_bad_numbers_fail_before_anything_is_sent(option: str, value: int) -> No
         ({"fields": ["pid", "blocks"]}, True),
         ({"fields": ["pid"], "blocking": 1}, True),
         ({"fields": ["pid"], "sort_by": "blocked_by"}, True),
+        ({"fields": ["waiting"]}, True),
+        ({"fields": ["pid"], "waiting_for": ["lock"]}, True),
+        ({"fields": ["pid"], "min_wait_age": "1m"}, True),
+        ({"fields": ["pid"], "min_state_age": "1m"}, False),
     ],
 )
 def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: bool) -> None:
