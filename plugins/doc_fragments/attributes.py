@@ -39,3 +39,20 @@ attributes:
     details:
       - This module changes nothing.
 """
+
+    # Modules that act.
+    ACTING = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - Nothing is sent that changes anything; the result is what would happen.
+  diff_mode:
+    description: Returns details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: full
+  idempotent:
+    description: Running the module again on the same state changes nothing.
+    support: full
+"""

@@ -36,6 +36,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     StatementError,
 )
 
+# The rest composes statements with the driver's sql, and gets it from here.
+__all__ = ["ARGUMENT_SPEC", "MUTUALLY_EXCLUSIVE", "PSYCOPG2_IMPORT_ERROR", "Deadline", "Rows", "Session", "sql"]
+
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
     import psycopg2
@@ -215,10 +218,11 @@ class Session:
 
     def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline) -> None:
         self._options = options
-        self._deadline = deadline
+        self.deadline = deadline
         self._params = connect_parameters(options, os.environ)
         self.where = where_to(self._params, os.environ)
         self._driver = _DriverThread()
+        self._closed = False
         self._connection = self._connect()
         self.role: str = options.get("session_role") or self._connection.info.user
         try:
@@ -242,10 +246,10 @@ class Session:
             return connection
 
         try:
-            return self._driver.call(connect, self._deadline.remaining())
+            return self._driver.call(connect, self.deadline.remaining())
         except queue.Empty:
             raise DeadlineExceeded(
-                f"no connection to {self.where} within timeout ({self._deadline.seconds:g} s); "
+                f"no connection to {self.where} within timeout ({self.deadline.seconds:g} s); "
                 "check login_host, login_port and firewalls"
             ) from None
         except psycopg2.Error as error:
@@ -267,7 +271,7 @@ class Session:
             self._set_role(self._options["session_role"])
 
     def _settings(self) -> list[t.Any]:
-        remaining = self._deadline.remaining()
+        remaining = self.deadline.remaining()
         limit = max(1, int(1000 * (remaining - min(1.0, remaining * 0.2))))
         settings = [
             sql.SQL("SET search_path = pg_catalog"),
@@ -317,7 +321,7 @@ class Session:
                 rows = [tuple(_decoded(value) for value in row) for row in cursor.fetchall()]
                 return Rows(tuple(column.name for column in cursor.description), rows)
 
-        limit = deadline or self._deadline
+        limit = deadline or self.deadline
         try:
             return t.cast(Rows, self._driver.call(run, limit.remaining()))
         except queue.Empty:
@@ -343,7 +347,7 @@ class Session:
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""
         self.close()
-        return Session(self._options, deadline or self._deadline)
+        return Session(self._options, deadline or self.deadline)
 
     def warnings(self) -> list[str]:
         """What the server said by the way, such as C(WARNING: ...)."""
@@ -351,6 +355,9 @@ class Session:
 
     def close(self) -> None:
         """End the session; a connection whose server does not answer is left behind."""
+        if self._closed:
+            return
+        self._closed = True
         if not self._driver.stuck:
             _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
         self._driver.stop()

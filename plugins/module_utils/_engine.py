@@ -42,7 +42,12 @@ SELECT pg_catalog.version() AS version_text,
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
           JOIN pg_catalog.pg_type y ON y.oid = p.prorettype
          WHERE n.nspname = 'mdb_toolkit'
-           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions
+           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions,
+       (SELECT pg_catalog.string_agg(p.proname::text, ',')
+          FROM pg_catalog.pg_proc p
+          JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'pg_catalog' AND p.proname IN ('pg_cancel_backend', 'pg_terminate_backend')
+           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
@@ -72,6 +77,8 @@ class Engine:
         activity_columns: Of the process list, as the interface has it.
         lock_source: The interface that shows the locks to this role, or V(none).
         lock_columns: Of the lock table, as that interface has it.
+        signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
+        message_functions: Those of pg_catalog that take a message.
     """
 
     family: str
@@ -87,6 +94,16 @@ class Engine:
     activity_columns: frozenset[str]
     lock_source: str | None
     lock_columns: frozenset[str]
+    signal_functions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    message_functions: frozenset[str] = frozenset()
+
+    @property
+    def toolkit_spends_session(self) -> bool:
+        """Whether, after a call of mdb_toolkit, the session's next statement may wait in a full group.
+
+        Superusers and every role of Greenplum 6 bypass the group altogether.
+        """
+        return self.interface == MDB and self.family != "gp6" and not self.is_superuser
 
 
 def probe(session: Session, toolkit: str) -> Engine:
@@ -138,7 +155,16 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         activity_columns=activity,
         lock_source=(MDB if locks_by_toolkit else NATIVE) if locks else None,
         lock_columns=locks,
+        signal_functions=_signal_functions(interface, functions),
+        message_functions=frozenset(name for name in (row["message_functions"] or "").split(",") if name),
     )
+
+
+def _signal_functions(interface: str, functions: t.Container[str]) -> dict[str, str]:
+    if interface == NATIVE:
+        return {"cancelled": "pg_catalog.pg_cancel_backend", "terminated": "pg_catalog.pg_terminate_backend"}
+    names = {"cancelled": "gp_cancel_backend", "terminated": "gp_terminate_backend"}
+    return {state: f"mdb_toolkit.{name}" for state, name in names.items() if name in functions}
 
 
 def _columns_by_name(text: str | None) -> dict[str, frozenset[str]]:

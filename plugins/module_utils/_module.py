@@ -11,14 +11,14 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
 
-Operation = t.Callable[[t.Mapping[str, t.Any]], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
+Operation = t.Callable[[t.Mapping[str, t.Any], bool], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
 
 
 def run_module(operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> None:
     """Validate the options, run the operation, and end with its result or its one clear error.
 
     Args:
-        operation: Options -> result and warnings; raises GpopsError.
+        operation: Options and whether it is check mode -> result and warnings; raises GpopsError.
         argument_specs: Those of the operation, beside the connection's.
     """
     spec = dict(_connection.ARGUMENT_SPEC)
@@ -35,7 +35,7 @@ def run_module(operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> 
     if _connection.PSYCOPG2_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=_connection.PSYCOPG2_IMPORT_ERROR)
     try:
-        result, warnings = operation(options)
+        result, warnings = operation(options, module.check_mode)
     except GpopsError as error:
         module.fail_json(msg=error.message, **error.result)
     for warning in warnings:

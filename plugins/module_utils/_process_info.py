@@ -39,7 +39,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 }
 
 
-def run(options: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[str, t.Any], list[str]]:
     """List the client processes that the options select.
 
     Args:

@@ -59,7 +59,7 @@ def statement(engine: Engine, with_locks: bool) -> str:
     )
 
 
-def _source(view: str, interface: str | None) -> str:
+def source(view: str, interface: str | None) -> str:
     if interface != MDB:
         return f"pg_catalog.{view}"
     # A function in FROM would wait in a full group, one in the select list does not.
@@ -71,7 +71,7 @@ def _processes_query(engine: Engine) -> str:
     columns = [f"a.{name}" for name in _PLAIN_COLUMNS if name in has]
     for column, name in _INSTANTS.items():
         if column in has:
-            columns += [f"{_instant('a.' + column)} AS {column}", f"{_age('a.' + column)} AS {name}"]
+            columns += [f"{instant('a.' + column)} AS {column}", f"{_age('a.' + column)} AS {name}"]
     if "client_addr" in has:
         columns.append("pg_catalog.host(a.client_addr) AS client_addr")
     if "rsgqueueduration" in has:
@@ -81,7 +81,7 @@ def _processes_query(engine: Engine) -> str:
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
     client = " AND a.backend_type = 'client backend'" if "backend_type" in has else ""
     return (
-        f"SELECT {', '.join(columns)} FROM {_source('pg_stat_activity', engine.interface)} a "
+        f"SELECT {', '.join(columns)} FROM {source('pg_stat_activity', engine.interface)} a "
         "LEFT JOIN pg_catalog.pg_roles r ON r.rolname = a.usename "
         "LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup "
         f"WHERE a.pid <> pg_catalog.pg_backend_pid(){client}"
@@ -92,7 +92,7 @@ def _age(column: str) -> str:
     return f"pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - {column})"
 
 
-def _instant(column: str) -> str:
+def instant(column: str) -> str:
     return f"pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
@@ -107,5 +107,5 @@ def _locks_query(engine: Engine) -> str:
         "SELECT session, tag, locktype, mode, granted, since FROM ("
         "SELECT c.*, pg_catalog.bool_or(NOT c.granted) OVER (PARTITION BY c.tag) AS contended FROM ("
         f"SELECT k.mppsessionid AS session, {tag} AS tag, k.locktype, k.mode, k.granted, {since} AS since "
-        f"FROM {_source('pg_locks', engine.lock_source)} k) c) d WHERE contended"
+        f"FROM {source('pg_locks', engine.lock_source)} k) c) d WHERE contended"
     )

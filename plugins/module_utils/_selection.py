@@ -35,7 +35,7 @@ STATES = (
 )
 ANY_WAIT = "any"
 LOCAL = "local"
-_RUNNING_STATES = ("active", "fastpath function call")
+RUNNING_STATES = ("active", "fastpath function call")
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)\Z")
 
@@ -175,7 +175,7 @@ def _unseen(backend: Backend, field: str) -> bool:
 
 def _value_test(option: str, kind: str, value: t.Any) -> tuple[str, _ValueTest]:
     if kind in _NAME_FIELDS:
-        return _NAME_FIELDS[kind], _names_test(option, value)
+        return _NAME_FIELDS[kind], names_test(option, value)
     if kind == "client_addresses":
         return "client_addr", _addresses_test(option, value)
     return "query", _regex_test(option, value)
@@ -185,7 +185,7 @@ def _age_test(option: str, seconds: float) -> _Test:
     field = _AGE_FIELDS[option]
 
     def test(backend: Backend) -> bool:
-        if field == "query_age" and backend.state not in _RUNNING_STATES:
+        if field == "query_age" and backend.state not in RUNNING_STATES:
             return False  # the last statement of a session that runs none
         age = getattr(backend, field)
         return age is not None and age >= seconds
@@ -207,7 +207,12 @@ def duration(option: str, value: t.Any) -> float:
     return float(found.group("number")) * _UNIT_SECONDS[found.group("unit")]
 
 
-def _names_test(option: str, patterns: t.Iterable[str]) -> _ValueTest:
+def names_test(option: str, patterns: t.Iterable[str]) -> _ValueTest:
+    """Whether a name is one of these, exact or as a glob.
+
+    Raises:
+        OptionError: A pattern cannot be used.
+    """
     compiled = [_glob(option, pattern) for pattern in patterns]
     return lambda name: name is not None and any(pattern.match(name) for pattern in compiled)
 

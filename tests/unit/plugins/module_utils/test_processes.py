@@ -44,7 +44,8 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "reserved_connections": 3,
         "views": f"{activity},{locks}",
         "toolkit_usage": True,
-        "toolkit_functions": f"{activity},{locks},gp_cancel_backend.",
+        "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
+        "message_functions": None,
         **more,
     }
 

@@ -1,0 +1,290 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_backend does: options -> its result. Private to the collection."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import (
+    _connection,
+    _engine,
+    _processes,
+    _selection,
+    _signals,
+    _victims,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
+from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
+
+MESSAGE_BYTES = 128
+_QUERY_LENGTH = 1024
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": [_victims.CANCELLED, _victims.TERMINATED], "required": True},
+    "processes": {"type": "list", "elements": "dict"},
+    "match_all": {"type": "bool", "default": False},
+    "cancel_first": {"type": "bool", "default": False},
+    "grace_period": {"type": "str", "default": "10"},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "str", "default": "30"},
+    "max_victims": {"type": "int", "default": 20},
+    "victims": {"type": "str", "choices": ["all", "oldest", "newest", "all_but_oldest"], "default": "all"},
+    "protected_users": {"type": "list", "elements": "str", "default": ["gpadmin", "gpmon"]},
+    "allow_superusers": {"type": "bool", "default": False},
+    "protected_applications": {
+        "type": "list",
+        "elements": "str",
+        "default": ["gpbackup*", "gprestore*", "gpexpand*", "pg_dump*"],
+    },
+    "message": {"type": "str"},
+    "ignore_survivors": {"type": "bool", "default": False},
+    "redact_literals": {"type": "bool", "default": False},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """The options, understood."""
+
+    selection: _selection.Selection
+    records: tuple[_processes.Backend, ...] | None
+    policy: _victims.Policy
+    plan: _signals.Plan
+
+
+def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
+    """Cancel or terminate the sessions that the options select.
+
+    Args:
+        options: Validated by the argument specs of this module, of _connection and of _selection.
+        check_mode: Decide, and send nothing.
+
+    Returns:
+        The result as M(gpops.toolkit.gp_backend) documents it, and warnings.
+
+    Raises:
+        GpopsError: In plain words, with the whole result once something may have been signalled.
+    """
+    request = understand(options)
+    plan = request.plan
+    waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
+    deadline = _connection.Deadline(options["timeout"] + waits)
+    session = _connection.Session(options, _connection.Deadline(options["timeout"]))
+    engine = None
+    try:
+        engine = _engine.probe(session, options["toolkit"])
+        session, verdicts = _look(session, engine, request, options)
+        _check_cap(verdicts, options)
+        found = warnings(engine, options)
+        endings: dict[int, _signals.Ending] = {}
+        victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
+        if victims and not check_mode:
+            line = ServerLine(session, engine, deadline, options["message"])
+            endings = line.use(lambda: _signals.end(line, victims, plan))
+    except GroupFull as error:
+        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
+    finally:
+        session.close()
+    whole = result(verdicts, endings, engine, options)
+    _fail_on_survivors(whole, options)
+    return whole, found
+
+
+def understand(options: t.Mapping[str, t.Any]) -> _Request:
+    """PURE: the options -> what is asked for.
+
+    Raises:
+        OptionError: An option cannot be used, or no criterion was given.
+    """
+    criteria = [name for name in _selection.ARGUMENT_SPEC if options.get(name) is not None]
+    positive = [name for name in criteria if not name.startswith("exclude_")]
+    if options["processes"] is not None and criteria:
+        raise OptionError("processes", f"cannot be combined with {criteria[0]}: the records are the choice")
+    if options["processes"] is None and not positive and not options["match_all"]:
+        raise OptionError(
+            "match_all", "no criterion was given; say whom (for example users, pids or states), or match_all: true"
+        )
+    if options["max_victims"] < 0:
+        raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
+    _check_message(options["message"])
+    policy = _victims.Policy(
+        state=options["state"],
+        victims=options["victims"],
+        protected_users=tuple(options["protected_users"]),
+        protected_applications=tuple(options["protected_applications"]),
+        allow_superusers=options["allow_superusers"],
+    )
+    _victims.check(policy)
+    records = options["processes"]
+    return _Request(
+        selection=_selection.parse(options),
+        records=None if records is None else tuple(_victims.seen_before(records, policy.state)),
+        policy=policy,
+        plan=_signals.Plan(
+            state=policy.state,
+            cancel_first=options["cancel_first"],
+            grace_period=_selection.duration("grace_period", options["grace_period"]),
+            wait=options["wait"],
+            wait_timeout=_selection.duration("wait_timeout", options["wait_timeout"]),
+        ),
+    )
+
+
+def _check_message(message: str | None) -> None:
+    size = len((message or "").encode("utf-8", "surrogatepass"))
+    if size > MESSAGE_BYTES:
+        raise OptionError("message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
+
+
+def _look(
+    session: _connection.Session, engine: _engine.Engine, request: _Request, options: t.Mapping[str, t.Any]
+) -> tuple[_connection.Session, list[_victims.Verdict]]:
+    with_locks = _selection.needs_locks(options)
+    session, snapshot = _processes.read(session, engine, session.deadline, with_locks)
+    if with_locks and snapshot.locks_problem:
+        raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
+    return session, choose(snapshot.backends, request, options)
+
+
+def choose(
+    backends: t.Sequence[_processes.Backend], request: _Request, options: t.Mapping[str, t.Any]
+) -> list[_victims.Verdict]:
+    """PURE: all sessions -> the verdict on each that was asked for, those that are gone included."""
+    early: list[_victims.Verdict] = []
+    if request.records is None:
+        chosen = request.selection.choose(backends)
+        known = {backend.pid for backend in backends}
+        early = [
+            _victims.Verdict(_processes.Backend(pid=pid, sess_id=0), _victims.GONE, "there is no such process")
+            for pid in dict.fromkeys(options.get("pids") or ())
+            if pid not in known
+        ]
+    else:
+        chosen = []
+        now = {backend.pid: backend for backend in backends}
+        for record in request.records:
+            ended = _victims.still_there(record, now.get(record.pid), request.policy.state)
+            if ended is not None:
+                early.append(ended)
+            elif now[record.pid] not in chosen:
+                chosen.append(now[record.pid])
+    return _victims.decide(chosen, request.policy) + early
+
+
+def _check_cap(verdicts: t.Sequence[_victims.Verdict], options: t.Mapping[str, t.Any]) -> None:
+    number = sum(verdict.outcome is None for verdict in verdicts)
+    if number <= options["max_victims"]:
+        return
+    spared = [
+        verdict if verdict.outcome else _victims.Verdict(verdict.backend, _victims.SPARED, "over max_victims")
+        for verdict in verdicts
+    ]
+    records = [_record(verdict, None, options) for verdict in spared]
+    raise OptionError(
+        "max_victims",
+        f"{number} sessions would be {options['state']}, {options['max_victims']} are allowed; nobody was signalled. "
+        "Narrow the selection, or raise max_victims",
+        victims=records,
+        counts=_counts(records),
+    )
+
+
+def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str]:
+    """PURE: what the engine will not do."""
+    function = engine.signal_functions.get(options["state"], "")
+    if options["message"] and function.split(".")[-1] not in engine.message_functions:
+        return [
+            f"message: {function or options['state']} of this engine takes no message; the victims get the engine's own"
+            + ("; with toolkit=native they would get it" if engine.message_functions else "")
+        ]
+    return []
+
+
+def result(
+    verdicts: t.Sequence[_victims.Verdict],
+    endings: t.Mapping[int, _signals.Ending],
+    engine: _engine.Engine,
+    options: t.Mapping[str, t.Any],
+) -> dict[str, t.Any]:
+    """PURE: the result of the module; without endings, what would happen."""
+    records = [
+        _record(verdict, endings.get(verdict.backend.pid) if verdict.outcome is None else None, options)
+        for verdict in verdicts
+    ]
+    for record in records:
+        if record["outcome"] == _victims.REFUSED:
+            record["reason"] += f"; {_privilege(engine)}"
+    return {
+        "changed": any(record["signalled"] is not False for record in records),
+        "victims": records,
+        "counts": _counts(records),
+        "engine": {"family": engine.family, "version": engine.version, "interface": engine.interface},
+        "diff": _diff(records),
+    }
+
+
+def _privilege(engine: _engine.Engine) -> str:
+    """Who may signal others on this engine."""
+    if engine.interface == _engine.MDB:
+        return "mdb_toolkit signals for members of mdb_admin, and never a superuser's session"
+    if engine.family == "gp6":
+        return "on this engine that takes a superuser, or the session's own role"
+    return "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"
+
+
+def _record(
+    verdict: _victims.Verdict, ending: _signals.Ending | None, options: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    record = dataclasses.asdict(verdict.backend)
+    for name in ("hidden", "blocked_by", "blocks"):
+        del record[name]
+    record["query"] = shown(verdict.backend.query, _QUERY_LENGTH, options["redact_literals"])
+    if ending is not None:
+        return {**record, **dataclasses.asdict(ending)}
+    # In check mode, or not signalled: a victim-to-be counts as one.
+    return {
+        **record,
+        "outcome": verdict.outcome or options["state"],
+        "reason": verdict.reason,
+        "signalled": verdict.outcome is None,
+        "sqlstate": None,
+    }
+
+
+def _counts(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    return dict(collections.Counter(record["outcome"] for record in records))
+
+
+def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """The sessions before and after, a line each."""
+    before, after = [], []
+    for record in records:
+        line = f"{record['pid']} {record['usename']}@{record['datname']} {record['state']}\n"
+        before.append(line)
+        if record["outcome"] == _victims.CANCELLED:
+            after.append(line.replace(" active\n", " idle\n"))
+        elif record["outcome"] not in (_victims.TERMINATED, _victims.GONE):
+            after.append(line)
+    return {"before": "".join(before), "after": "".join(after)}
+
+
+def _fail_on_survivors(whole: dict[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+    bad = {name: whole["counts"][name] for name in _bad_outcomes(options) if whole["counts"].get(name)}
+    if not bad or options["ignore_survivors"]:
+        return
+    what = ", ".join(f"{number} {name}" for name, number in bad.items())
+    first = next(record for record in whole["victims"] if record["outcome"] in bad)
+    raise GpopsError(
+        f"not all sessions were {options['state']}: {what}. First: process {first['pid']}: {first['reason']}", **whole
+    )
+
+
+def _bad_outcomes(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    bad = (_victims.REFUSED, _victims.UNKNOWN)
+    # Without a wait nobody claims that they are gone.
+    return (*bad, _victims.ALIVE) if options["wait"] else bad

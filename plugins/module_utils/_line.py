@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# ruff: noqa: S608 - identifiers are the words of this file, values go through psycopg2.sql
+
+"""The line to the server for signals: look at sessions, and signal those that are still the same.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import instant, source
+from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
+
+_T = t.TypeVar("_T")
+_IDENTITY = ("sess_id", "backend_start", "query_start", "state")
+
+
+class ServerLine:
+    """Signals and looks on one server; takes a new session where the engine needs one.
+
+    Args:
+        session: The session that the choice was made with.
+        engine: Of that session.
+        deadline: The end of all.
+        message: For the victims, where the engine has it.
+    """
+
+    def __init__(self, session: Session, engine: Engine, deadline: Deadline, message: str | None = None) -> None:
+        self._session = session
+        self._engine = engine
+        self._deadline = deadline
+        self._message = message
+        self._spent = engine.toolkit_spends_session
+        missing = [name for name in _IDENTITY if name not in engine.activity_columns]
+        if missing:
+            raise GpopsError(
+                f"the process list of toolkit={engine.interface} has no {', '.join(missing)}, without which a session "
+                "cannot be told from another one; set toolkit to native"
+            )
+
+    def _execute(self, statement: t.Any) -> list[tuple[t.Any, ...]]:
+        if self._spent:
+            self.renew()
+        self._spent = self._engine.toolkit_spends_session
+        return self._session.execute(statement, deadline=self._deadline).rows
+
+    def renew(self) -> None:
+        """Take a new session in place of this one."""
+        self._session = self._session.renewed(self._deadline)
+        self._spent = False
+
+    def use(self, work: t.Callable[[], _T]) -> _T:
+        """Do the work and end whatever session the line has by then."""
+        try:
+            return work()
+        finally:
+            self._session.close()
+
+    def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
+        """These processes as they are now, with what names them; those that are gone are not in it."""
+        wanted = sql.SQL(", ").join([sql.Literal(pid) for pid in pids])
+        statement = sql.SQL(
+            f"SELECT a.pid, a.sess_id, {instant('a.backend_start')}, {instant('a.query_start')}, a.state "
+            f"FROM {source('pg_stat_activity', self._engine.interface)} a WHERE a.pid IN ({{}})"
+        ).format(wanted)
+        return {
+            row[0]: Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
+            for row in self._execute(statement)
+        }
+
+    def signal(self, victims: t.Sequence[Backend], state: str) -> dict[int, t.Any]:
+        """Signal those that are still the very same session, and for a cancel the very same running statement.
+
+        The check is in the statement that signals, so nothing can come between it and the signal but the
+        server's own work on that statement.
+
+        Returns:
+            What the engine's function returned, by pid; a pid that was another session or none is not in it.
+        """
+        return {row[0]: row[1] for row in self._execute(self.statement(victims, state))}
+
+    def statement(self, victims: t.Sequence[Backend], state: str) -> t.Any:
+        """The statement that checks and signals."""
+        function = self._engine.signal_functions.get(state)
+        if function is None:
+            raise GpopsError(f"role {self._engine.role} may use no function of mdb_toolkit for state={state}")
+        names = ["pid", "sess_id", "backend_start"] + (["query_start"] if state == CANCELLED else [])
+        same = " AND ".join(f"a.{name} = v.{name}" for name in names)
+        running = " AND a.state IN ('active', 'fastpath function call')" if state == CANCELLED else ""
+        message: t.Any = sql.SQL("")
+        if self._message and function.split(".")[1] in self._engine.message_functions:
+            message = sql.SQL(", {}").format(sql.Literal(self._message))
+        return sql.SQL(
+            f"SELECT a.pid, {function}(a.pid{{message}}) "
+            f"FROM {source('pg_stat_activity', self._engine.interface)} a "
+            f"JOIN (VALUES {{victims}}) v ({', '.join(names)}) ON {same} "
+            f"WHERE a.pid <> pg_catalog.pg_backend_pid(){running}"
+        ).format(message=message, victims=sql.SQL(", ").join([_row(victim, names) for victim in victims]))
+
+
+def _row(victim: Backend, names: t.Sequence[str]) -> t.Any:
+    cast = {"backend_start": "::timestamptz", "query_start": "::timestamptz"}
+    values = [sql.SQL("{}" + cast.get(name, "")).format(sql.Literal(getattr(victim, name))) for name in names]
+    return sql.SQL("({})").format(sql.SQL(", ").join(values))

@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: gp_backend
+short_description: Cancel statements or terminate sessions of a Greenplum or Cloudberry cluster
+version_added: 0.1.0
+description:
+  - Cancels the running statements, or terminates the sessions, that the options select, any number in one task,
+    and looks until each is gone.
+  - The statement that signals checks once more that it is the very session, and for a cancel the very running
+    statement, that was chosen. A pid that was reused is never hit. Its own session is never signalled.
+  - It works while the resource group of its own role is full.
+  - First the criteria choose, then O(victims), then the protection spares, then O(max_victims) is the cap.
+author:
+  - gpops.toolkit contributors (@gpops)
+extends_documentation_fragment:
+  - gpops.toolkit.attributes
+  - gpops.toolkit.attributes.acting
+  - gpops.toolkit.connection
+  - gpops.toolkit.selection
+options:
+  state:
+    description:
+      - V(cancelled) ends the running statement and keeps the session. It does nothing for an idle session, also not
+        for one that is idle in a transaction; those are V(not_applicable) and nothing is sent.
+      - V(terminated) ends the session, and with it its transaction and its locks.
+    type: str
+    choices: [cancelled, terminated]
+    required: true
+  processes:
+    description:
+      - Records of M(gpops.toolkit.gp_process_info), also of some time ago, instead of criteria.
+      - Of each, C(pid), C(sess_id), C(backend_start) and, for a cancel, C(query_start) count. Only that very session or
+        statement is signalled.
+    type: list
+    elements: dict
+  match_all:
+    description:
+      - Must be V(true) to choose without any criterion. An exclusion alone is no criterion.
+    type: bool
+    default: false
+  cancel_first:
+    description:
+      - With O(state=terminated), cancel running statements first, and terminate after O(grace_period), or as soon
+        as the statements have ended.
+    type: bool
+    default: false
+  grace_period:
+    description:
+      - How long a cancelled statement has to end, in seconds or as V(90s), V(15m), V(2h), V(1d).
+    type: str
+    default: "10"
+  wait:
+    description:
+      - Look until each victim is gone, or its statement has ended.
+      - With V(false) it looks once, and a victim that is still there does not fail the task.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long to look, in seconds or as V(90s), V(15m), V(2h), V(1d). It comes on top of O(timeout).
+    type: str
+    default: "30"
+  max_victims:
+    description:
+      - If more sessions than this would be signalled, none is, and the task fails with the list of them.
+    type: int
+    default: 20
+  victims:
+    description:
+      - Which of the chosen sessions are victims. Age is that of the session, with O(state=cancelled) that of the
+        statement.
+    type: str
+    choices: [all, oldest, newest, all_but_oldest]
+    default: all
+  protected_users:
+    description:
+      - Sessions of these login roles are spared, each exact or a glob. Give V([]\) to protect nobody by name.
+    type: list
+    elements: str
+    default: [gpadmin, gpmon]
+  allow_superusers:
+    description:
+      - Do not spare the sessions of superusers as such. O(protected_users) still holds.
+    type: bool
+    default: false
+  protected_applications:
+    description:
+      - Sessions with these application names are spared, each exact or a glob.
+    type: list
+    elements: str
+    default: [gpbackup*, gprestore*, gpexpand*, pg_dump*]
+  message:
+    description:
+      - Text for the victims, who get it with the error of a cancelled statement, at most 128 bytes. Clients of a
+        terminated session may see no more than that the connection is closed.
+      - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message.
+    type: str
+  ignore_survivors:
+    description:
+      - Do not fail if a session was refused or is still there.
+    type: bool
+    default: false
+  redact_literals:
+    description:
+      - Replace each string and number in the query texts of the result by V(?).
+    type: bool
+    default: false
+seealso:
+  - module: gpops.toolkit.gp_process_info
+"""
+
+EXAMPLES = r"""
+- name: End the sessions that have been idle in a transaction for an hour
+  gpops.toolkit.gp_backend:
+    login_host: "{{ gp_host }}"
+    state: terminated
+    states:
+      - idle in transaction
+      - idle in transaction (aborted)
+    min_state_age: 1h
+    exclude_users: [svc_*]
+
+- name: Cancel what one user runs for more than ten minutes
+  gpops.toolkit.gp_backend:
+    login_host: "{{ gp_host }}"
+    state: cancelled
+    users: [sammy]
+    min_query_age: 10m
+    message: Longer than ten minutes, please use the etl group
+    toolkit: native
+
+- name: Look for sessions that wait for a slot
+  gpops.toolkit.gp_process_info:
+    login_host: "{{ gp_host }}"
+    waiting_for: [resource_group]
+  register: queued
+
+- name: End exactly those, first with a cancel
+  gpops.toolkit.gp_backend:
+    login_host: "{{ gp_host }}"
+    state: terminated
+    processes: "{{ queued.processes }}"
+    cancel_first: true
+    grace_period: 5s
+"""
+
+RETURN = r"""
+victims:
+  description:
+    - Each session that was chosen, with what became of it; in check mode, what would.
+    - The record is that of M(gpops.toolkit.gp_process_info) without C(blocked_by) and C(blocks). For a session of
+      O(processes) that is gone, or for a pid without a process, only what named it is known.
+  returned: success, and failure after the choice
+  type: list
+  elements: dict
+  contains:
+    pid:
+      description: Process on the coordinator.
+      type: int
+    sess_id:
+      description: Session.
+      type: int
+    usename:
+      description: Login role.
+      type: str
+    outcome:
+      description:
+        - V(cancelled) and V(terminated) are seen to have ended.
+        - V(gone) ended before the signal, V(changed) is another session or statement now. Neither was hit.
+        - V(not_applicable) is a cancel for a session that runs nothing, V(protected) was spared.
+        - V(refused) may not be signalled by this role; V(alive) was signalled and is still there.
+        - V(unknown) is that the connection broke, and whether it was signalled cannot be told.
+        - V(spared) is in the failure of O(max_victims) only.
+      type: str
+    reason:
+      description: The same in words.
+      type: str
+    signalled:
+      description: Whether a signal was sent to it (check mode, would be); V(null) if that is unknown.
+      type: bool
+    sqlstate:
+      description: The server's error code, where it refused with one.
+      type: str
+  sample:
+    - pid: 7120
+      sess_id: 28
+      usename: sammy
+      state: idle in transaction
+      outcome: terminated
+      reason: its session ended
+      signalled: true
+      sqlstate: null
+counts:
+  description: The number of victims by outcome.
+  returned: success, and failure after the choice
+  type: dict
+  sample:
+    protected: 1
+    terminated: 3
+engine:
+  description: What was found.
+  returned: success
+  type: dict
+  contains:
+    family:
+      description: V(gp6), V(gp7) or V(cb).
+      type: str
+    version:
+      description: As the server's version text has it.
+      type: str
+    interface:
+      description: V(mdb) or V(native), what O(toolkit) came to.
+      type: str
+  sample:
+    family: gp7
+    version: 7.1.0
+    interface: native
+diff:
+  description: The chosen sessions before and after, a line each.
+  returned: success
+  type: dict
+  sample:
+    before: "7120 sammy@testdb idle in transaction\n"
+    after: ""
+sqlstate:
+  description: The server's error code, where there is one.
+  returned: failure of a statement
+  type: str
+  sample: "42501"
+statement:
+  description: The statement that failed.
+  returned: failure of a statement
+  type: str
+  sample: SET ROLE "reporting"
+"""
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import _backend, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+
+
+def main() -> None:
+    """Entry point of the module."""
+    run_module(_backend.run, _selection.ARGUMENT_SPEC, _backend.ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
