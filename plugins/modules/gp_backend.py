@@ -189,10 +189,29 @@ victims:
       description: The server's error code, where it refused with one.
       type: str
   sample:
-    - pid: 7120
-      sess_id: 28
-      usename: sammy
+    - pid: 26049
+      sess_id: 2
+      usename: billy
+      datname: testdb
+      application_name: jupyter
+      client_addr: 127.0.0.1
       state: idle in transaction
+      waiting: false
+      waiting_reason: null
+      wait_event_type: null
+      wait_event: null
+      query: SELECT 0 AS lunch
+      resource_group: default_group
+      backend_start: "2026-11-22T19:42:54.185135Z"
+      xact_start: "2026-11-22T19:42:54.196706Z"
+      query_start: "2026-11-22T19:42:54.201425Z"
+      state_change: "2026-11-22T19:42:54.201558Z"
+      session_age: 1.121
+      transaction_age: 1.11
+      query_age: 1.105
+      state_age: 1.105
+      wait_age: null
+      is_superuser: false
       outcome: terminated
       reason: its session ended
       signalled: true
@@ -202,8 +221,7 @@ counts:
   returned: success, and failure after the choice
   type: dict
   sample:
-    protected: 1
-    terminated: 3
+    terminated: 5
 engine:
   description: What was found.
   returned: success
@@ -219,15 +237,15 @@ engine:
       description: V(mdb) or V(native), what O(toolkit) came to.
       type: str
   sample:
-    family: gp7
-    version: 7.1.0
-    interface: native
+    family: gp6
+    version: 6.24.3
+    interface: mdb
 diff:
   description: The chosen sessions before and after, a line each.
   returned: success
   type: dict
   sample:
-    before: "7120 sammy@testdb idle in transaction\n"
+    before: "26049 billy@testdb idle in transaction\n"
     after: ""
 sqlstate:
   description: The server's error code, where there is one.

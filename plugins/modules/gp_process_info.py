@@ -221,36 +221,36 @@ processes:
       description: Whether the login role is a superuser.
       type: bool
   sample:
-    - pid: 7120
-      sess_id: 28
-      usename: sammy
+    - pid: 26049
+      sess_id: 2
+      usename: billy
       datname: testdb
-      application_name: etl
-      client_addr: 192.0.2.17
+      application_name: jupyter
+      client_addr: 127.0.0.1
       state: idle in transaction
       waiting: false
       waiting_reason: null
-      wait_event_type: Client
-      wait_event: ClientRead
-      query: LOCK TABLE orders
+      wait_event_type: null
+      wait_event: null
+      query: SELECT 0 AS lunch
       resource_group: default_group
-      backend_start: "2026-11-22T18:40:12.035187Z"
-      xact_start: "2026-11-22T18:40:12.041009Z"
-      query_start: "2026-11-22T18:40:12.041620Z"
-      state_change: "2026-11-22T18:40:12.042113Z"
-      session_age: 912.402
-      transaction_age: 912.396
-      query_age: 912.395
-      state_age: 912.395
+      backend_start: "2026-11-22T19:42:54.185135Z"
+      xact_start: "2026-11-22T19:42:54.196706Z"
+      query_start: "2026-11-22T19:42:54.201425Z"
+      state_change: "2026-11-22T19:42:54.201558Z"
+      session_age: 0.816
+      transaction_age: 0.804
+      query_age: 0.799
+      state_age: 0.799
       wait_age: null
       blocked_by: []
-      blocks: [7133, 7140]
+      blocks: []
       is_superuser: false
 count:
   description: How many processes were selected, before O(limit).
   returned: success
   type: int
-  sample: 1
+  sample: 5
 summary:
   description: The selected processes counted; a value that cannot be seen counts as V(unknown).
   returned: success
@@ -273,13 +273,15 @@ summary:
       type: dict
   sample:
     by_state:
-      idle in transaction: 1
+      idle in transaction: 5
     by_user:
+      billy: 4
       sammy: 1
     by_database:
-      testdb: 1
+      testdb: 5
     by_resource_group:
-      default_group: 1
+      default_group: 4
+      etl: 1
     by_waiting_reason: {}
 connections:
   description: Connections of the coordinator, those of other users and our own included.
@@ -297,7 +299,7 @@ connections:
       type: int
   sample:
     used: 14
-    max: 250
+    max: 400
     reserved: 3
 engine:
   description: What was found.
@@ -314,9 +316,9 @@ engine:
       description: V(mdb) or V(native), what O(toolkit) came to.
       type: str
   sample:
-    family: gp7
-    version: 7.1.0
-    interface: native
+    family: gp6
+    version: 6.24.3
+    interface: mdb
 hidden:
   description: How many sessions, of all and not only of the selected ones, hide their state and query from this role.
   returned: success

@@ -8,7 +8,9 @@ python tests/demo [gp6|gp7|cb]
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -49,18 +51,25 @@ def misbehave(scene: Scene) -> None:
     scene.join_group("ops", group)
 
 
-def play(title: str, box: Sandbox, **options: t.Any) -> None:
-    """Run the playbook that lists sessions with these options."""
+def play(title: str, box: Sandbox, playbook: str, *arguments: str) -> None:
+    """Run a playbook on the engine."""
     print(f"\n\033[1m{title}\033[0m", flush=True)
-    extra = [f"-e={{'gp_process_options': {options}}}"] if options else []
-    command = ["ansible-playbook", "gpops.toolkit.processes", "-i", str(HERE / "inventory.yml"), *extra]
-    print("$ " + " ".join(command[:2] + [f'"{part}"' for part in extra]), flush=True)
+    print(shlex.join(["$", "ansible-playbook", Path(playbook).name, *arguments]).replace("'$'", "$"), flush=True)
     environ = {
         "ANSIBLE_NOCOWS": "true",
         "GPOPS_DEMO_HOST": box.host,
         "GPOPS_DEMO_PORT": str(box.port),
     }
-    subprocess.run(command, env={**os.environ, **environ}, check=True)
+    subprocess.run(
+        ["ansible-playbook", "-i", str(HERE / "inventory.yml"), playbook, *arguments],
+        env={**os.environ, **environ},
+        check=True,
+    )
+
+
+def processes(title: str, box: Sandbox, **options: t.Any) -> None:
+    """List sessions with these options of gp_process_info."""
+    play(title, box, "gpops.toolkit.processes", "-e", json.dumps({"gp_process_options": options}))
 
 
 def main() -> None:
@@ -73,13 +82,16 @@ def main() -> None:
         cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
         with Scene(cluster) as scene:
             misbehave(scene)
-            play("Everything that goes on, the oldest session first:", box)
-            play("Who holds others up, the worst first:", box, blocking=1, sort_by="blocks")
-            play(
+            processes("Everything that goes on, the oldest session first:", box)
+            processes("Who holds others up, the worst first:", box, blocking=1, sort_by="blocks")
+            processes(
                 "Who waits for a slot of the full group 'etl', asked from within that very group:",
                 box,
                 waiting_for=["resource_group"],
             )
+            play("What would be ended (check mode sends nothing):", box, str(HERE / "end_sessions.yml"), "--check")
+            play("End them:", box, str(HERE / "end_sessions.yml"))
+            processes("What is left:", box)
     print("\nAll sessions ended, the engine stopped, nothing left behind. Next: README.md, and make test.")
 
 

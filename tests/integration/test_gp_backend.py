@@ -85,7 +85,7 @@ def test_cancel_ends_statements_and_only_those(cluster: Cluster, scene: Scene, r
 
 def test_check_mode_sends_nothing_and_shows_the_same_victims(cluster: Cluster, scene: Scene) -> None:
     victims = [idle(scene), running(scene)]
-    options = {"state": "terminated", "application_names": [NAME]}
+    options: dict[str, t.Any] = {"state": "terminated", "application_names": [NAME]}
     with Tap(cluster.host, cluster.port) as tap:
         login = login_through(tap, cluster.login(cluster.admin))
         checked = run_module("gp_backend", {**login, **options, "_ansible_check_mode": True})
@@ -141,7 +141,7 @@ def test_identity_is_checked_in_the_statement_that_signals(
     """The statement itself, with identities that are stale in each part: the server must hit nobody."""
     busy = running(scene)
     login = getattr(cluster, role)
-    options = {"toolkit": toolkit, "state": state, "pids": [busy.pid]}
+    options: dict[str, t.Any] = {"toolkit": toolkit, "state": state, "pids": [busy.pid]}
     with Tap(cluster.host, cluster.port) as tap:
         run_module("gp_backend", {**login_through(tap, cluster.login(login)), **options, "wait": False})
         signal = next(text for text in tap.statements if any(f"{name}(a.pid" in text for name in SIGNALS))
@@ -209,7 +209,8 @@ def test_all_user_sessions_but_the_protected(cluster: Cluster, scene: Scene) -> 
 
 
 def test_no_criterion_is_an_error(cluster: Cluster) -> None:
-    for more in ({}, {"exclude_users": ["x"]}):
+    cases: list[dict[str, t.Any]] = [{}, {"exclude_users": ["x"]}]
+    for more in cases:
         found = backend(cluster, state="terminated", **more)
         assert found.failed
         assert found["option"] == "match_all"
@@ -225,7 +226,7 @@ def test_over_the_cap_nobody_is_signalled(cluster: Cluster, scene: Scene) -> Non
 
 def test_victims_by_age(cluster: Cluster, scene: Scene) -> None:
     first, second, third = (idle(scene) for dummy in range(3))
-    options = {"state": "terminated", "application_names": [NAME]}
+    options: dict[str, t.Any] = {"state": "terminated", "application_names": [NAME]}
     assert outcomes(backend(cluster, **options, victims="oldest")) == {first.pid: "terminated"}
     assert outcomes(backend(cluster, **options, victims="all_but_oldest")) == {third.pid: "terminated"}
     assert alive(scene, second)
@@ -300,7 +301,12 @@ def test_the_managed_interface_does_not_end_superusers(cluster: Cluster, scene: 
 @pytest.mark.parametrize("state", ["cancelled", "terminated"])
 def test_a_message_reaches_the_victim_where_the_engine_has_it(cluster: Cluster, scene: Scene, state: str) -> None:
     victim = running(scene)
-    options = {"toolkit": "native", "state": state, "pids": [victim.pid], "message": "call the night shift"}
+    options: dict[str, t.Any] = {
+        "toolkit": "native",
+        "state": state,
+        "pids": [victim.pid],
+        "message": "call the night shift",
+    }
     found = backend(cluster, **options)
     assert outcomes(found) == {victim.pid: state}
     if found["engine"]["family"] == "cb":
@@ -314,7 +320,7 @@ def test_a_message_reaches_the_victim_where_the_engine_has_it(cluster: Cluster, 
 
 def test_three_hundred_at_once(cluster: Cluster, scene: Scene) -> None:
     victims = [scene.client(cluster.user, name=NAME) for dummy in range(300 if cluster.embedded else 100)]
-    options = {"state": "terminated", "application_names": [NAME], "max_victims": 300}
+    options: dict[str, t.Any] = {"state": "terminated", "application_names": [NAME], "max_victims": 300}
     found = backend(cluster, cluster.ops, **options)
     assert not found.failed, found
     assert outcomes(found) == dict.fromkeys([client.pid for client in victims], "terminated")
