@@ -79,7 +79,13 @@ def _processes_query(engine: Engine) -> str:
     if "rsgname" in has:
         columns.append("a.rsgname AS running_group")
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
-    client = " AND a.backend_type = 'client backend'" if "backend_type" in has else ""
+    # Of a row that this role may not see, the type is hidden too; a background process has no user or no database.
+    client = (
+        " AND (a.backend_type = 'client backend'"
+        " OR a.backend_type IS NULL AND a.usename IS NOT NULL AND a.datname IS NOT NULL)"
+        if "backend_type" in has
+        else ""
+    )
     return (
         f"SELECT {', '.join(columns)} FROM {source('pg_stat_activity', engine.interface)} a "
         "LEFT JOIN pg_catalog.pg_roles r ON r.rolname = a.usename "

@@ -162,7 +162,7 @@ def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None)
     waits = waiting_sessions(locks)
     backends = [_backend(row, waits.get(row["sess_id"])) for row in processes]
     # Rows without a start are hidden ones: last.
-    backends.sort(key=lambda backend: (backend.backend_start or "~", backend.pid))
+    backends.sort(key=lambda backend: (backend.backend_start or "~", not backend.application_name, backend.pid))
     backends = _without_readers(backends)
     if locks_problem is None:
         backends = _with_blockers(backends, locks)
@@ -172,16 +172,13 @@ def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None)
 def _without_readers(backends: list[Backend]) -> list[Backend]:
     """Leave out the helpers that a query has on the coordinator.
 
-    They have the session's number and a later start, no client is connected to them, and a signal to one
-    breaks the query but does not end the session.
+    They have the session's number, a later start and no application name. No client is connected to them,
+    and a signal to one breaks the query but does not end the session.
     """
-    seen: set[int] = set()
-    found: list[Backend] = []
+    sessions: dict[int, Backend] = {}
     for backend in backends:
-        if backend.backend_start is None or backend.sess_id not in seen:
-            found.append(backend)
-        seen.add(backend.sess_id)
-    return found
+        sessions.setdefault(backend.sess_id, backend)
+    return list(sessions.values())
 
 
 def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None) -> Backend:
@@ -213,6 +210,8 @@ def _waiting_reason(row: t.Mapping[str, t.Any], lock_wait: str | None) -> str | 
         return QUEUE_WAIT
     if "waiting" in row:
         reason = _REASONS.get(row.get("waiting_reason") or "", OTHER_WAIT) if row["waiting"] else None
+    elif row.get("state") == "idle":
+        reason = None  # what Greenplum 7 then shows is left over from the last wait
     elif row.get("wait_event") == _SYNC_REPLICATION:
         reason = REPLICATION_WAIT
     else:

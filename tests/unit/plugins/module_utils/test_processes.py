@@ -171,6 +171,7 @@ def test_the_statement_passes_a_full_group(family: str, toolkit: str) -> None:
         ({"wait_event_type": "ResourceQueue", "wait_event": "q"}, "resource_queue"),
         ({"wait_event_type": "IPC", "wait_event": "SyncRep"}, "replication"),
         ({"wait_event_type": "BufferPin", "wait_event": "BufferPin"}, "other"),
+        ({"wait_event_type": "ResourceGroup", "wait_event": "etl", "state": "idle"}, None),
     ],
 )
 def test_waiting_has_one_shape(row: dict[str, t.Any], reason: str | None) -> None:
@@ -206,7 +207,7 @@ def test_an_idle_row_may_show_the_group_of_an_old_wait() -> None:
 
 
 def test_hidden_rows_are_counted() -> None:
-    rows = [process_row(), process_row(pid=2, query="<insufficient privilege>", state=None)]
+    rows = [process_row(), process_row(pid=2, sess_id=20, query="<insufficient privilege>", state=None)]
     snapshot = _processes.snapshot_from(rows, [], None)
     assert snapshot.hidden == 1
     assert [backend.hidden for backend in snapshot.backends] == [False, True]
@@ -236,9 +237,14 @@ def test_a_query_s_helpers_on_the_coordinator_are_not_sessions() -> None:
     assert snapshot.connections == 3
 
 
-def test_hidden_rows_are_never_taken_for_helpers() -> None:
-    rows = [process_row(pid=pid, sess_id=10, backend_start=None) for pid in (1, 2)]
-    assert len(_processes.snapshot_from(rows, [], None).backends) == 2
+def test_a_hidden_session_with_a_helper_is_one_session() -> None:
+    """As seen on Greenplum 7: of the helper's hidden row only the empty application name tells."""
+    rows = [
+        process_row(pid=1, sess_id=10, backend_start=None, application_name=""),
+        process_row(pid=2, sess_id=10, backend_start=None, application_name="psql"),
+        process_row(pid=3, sess_id=20, backend_start=None, application_name=""),
+    ]
+    assert [backend.pid for backend in _processes.snapshot_from(rows, [], None).backends] == [2, 3]
 
 
 def test_unknown_locks_are_null_and_not_empty() -> None:
