@@ -18,6 +18,7 @@ if not LINK.exists():
     LINK.parent.mkdir(parents=True, exist_ok=True)
     LINK.symlink_to(os.path.relpath(ROOT, LINK.parent))
 
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".cache" / "hypothesis"))
 sys.path[:0] = [str(LIVE), str(ROOT / "tests")]
 # Programs that the tests start see the same collection and the tools of this environment.
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(LIVE)

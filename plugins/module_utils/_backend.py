@@ -41,7 +41,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
         "elements": "str",
         "default": ["gpbackup*", "gprestore*", "gpexpand*", "pg_dump*"],
     },
-    "message": {"type": "str"},
+    "victim_message": {"type": "str"},
     "ignore_survivors": {"type": "bool", "default": False},
     "redact_literals": {"type": "bool", "default": False},
 }
@@ -84,7 +84,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         endings: dict[int, _signals.Ending] = {}
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
-            line = ServerLine(session, engine, deadline, options["message"])
+            line = ServerLine(session, engine, deadline, options["victim_message"])
             endings = line.use(lambda: _signals.end(line, victims, plan))
     except GroupFull as error:
         raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
@@ -111,7 +111,7 @@ def understand(options: t.Mapping[str, t.Any]) -> _Request:
         )
     if options["max_victims"] < 0:
         raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
-    _check_message(options["message"])
+    _check_message(options["victim_message"])
     policy = _victims.Policy(
         state=options["state"],
         victims=options["victims"],
@@ -138,7 +138,7 @@ def understand(options: t.Mapping[str, t.Any]) -> _Request:
 def _check_message(message: str | None) -> None:
     size = len((message or "").encode("utf-8", "surrogatepass"))
     if size > MESSAGE_BYTES:
-        raise OptionError("message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
+        raise OptionError("victim_message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
 
 
 def _look(
@@ -197,9 +197,9 @@ def _check_cap(verdicts: t.Sequence[_victims.Verdict], options: t.Mapping[str, t
 def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str]:
     """PURE: what the engine will not do."""
     function = engine.signal_functions.get(options["state"], "")
-    if options["message"] and function.split(".")[-1] not in engine.message_functions:
+    if options["victim_message"] and function.split(".")[-1] not in engine.message_functions:
         return [
-            f"message: {function or options['state']} of this engine takes no message; the victims get the engine's own"
+            f"victim_message: {function or options['state']} of this engine takes none; the victims get the engine's own"
             + ("; with toolkit=native they would get it" if engine.message_functions else "")
         ]
     return []

@@ -46,6 +46,7 @@ try:
     from psycopg2 import sql
 except ImportError:
     PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
+    sql = None  # type: ignore[assignment]  # run_module stops before anybody uses it
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "login_host": {"type": "str"},

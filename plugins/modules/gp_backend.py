@@ -81,7 +81,7 @@ options:
     default: all
   protected_users:
     description:
-      - Sessions of these login roles are spared, each exact or a glob. Give V([]\) to protect nobody by name.
+      - Sessions of these login roles are spared, each exact or a glob. An empty list protects nobody by name.
     type: list
     elements: str
     default: [gpadmin, gpmon]
@@ -96,8 +96,9 @@ options:
     type: list
     elements: str
     default: [gpbackup*, gprestore*, gpexpand*, pg_dump*]
-  message:
+  victim_message:
     description:
+      - In a task, C(message) is the same option. Ansible keeps that name from modules, so an action plugin hands it on.
       - Text for the victims, who get it with the error of a cancelled statement, at most 128 bytes. Clients of a
         terminated session may see no more than that the connection is closed.
       - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message.

@@ -305,12 +305,12 @@ def test_a_message_reaches_the_victim_where_the_engine_has_it(cluster: Cluster, 
         "toolkit": "native",
         "state": state,
         "pids": [victim.pid],
-        "message": "call the night shift",
+        "victim_message": "call the night shift",
     }
     found = backend(cluster, **options)
     assert outcomes(found) == {victim.pid: state}
     if found["engine"]["family"] == "cb":
-        assert "takes no message" in str(found["warnings"])
+        assert "takes none" in str(found["warnings"])
         return
     assert "warnings" not in found
     eventually(lambda: victim.error is not None, "the client hears of it")

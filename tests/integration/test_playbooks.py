@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from integration.cluster import Cluster, Scene
+from integration.cluster import Cluster, Scene, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGETS = ROOT / "tests" / "integration" / "targets"
@@ -114,6 +114,28 @@ def test_the_table_of_sessions(cluster: Cluster, scene: Scene, tmp_path: Path) -
     assert lines[1].split()[:3] == ["PID", "USER", "DATABASE"]
     assert lines[2].split()[1:3] == [cluster.user, cluster.database]
     assert lines[2].endswith("SELECT 'a' , ' [31mred'")
+
+
+def test_the_message_has_its_short_name_in_a_task(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
+    client = scene.client(cluster.user).start("SELECT pg_sleep(600)")
+    scene.state(client, "active")
+    options = {
+        **cluster.login(cluster.admin),
+        "toolkit": "native",
+        "state": "cancelled",
+        "pids": [client.pid],
+        "message": "call the night shift",
+    }
+    task = {"gpops.toolkit.gp_backend": options, "register": "ended"}
+    check = {"ansible.builtin.assert": {"that": ["ended.victims[0].outcome == 'cancelled'"]}}
+    plays: list[t.Any] = [{"hosts": "gp", "gather_facts": False, "tasks": [task, check]}]
+    succeeded(play(plays, cluster, tmp_path))
+    if cluster.family != "cb":
+        eventually(lambda: "call the night shift" in str(client.error), "the client reads the message")
+    twice = {"gpops.toolkit.gp_backend": {**options, "victim_message": "again"}}
+    done = play([{"hosts": "gp", "gather_facts": False, "tasks": [twice]}], cluster, tmp_path)
+    assert done.returncode != 0
+    assert "give either this or victim_message" in done.stdout
 
 
 def test_a_password_that_is_a_user_s_name_does_not_blank_it(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_pid_without_a_process_is_gone() -> None:
         ({}, "match_all: no criterion was given"),
         ({"exclude_users": ["x"]}, "match_all: no criterion was given"),
         ({"match_all": True, "max_victims": -1}, "max_victims: "),
-        ({"match_all": True, "message": "é" * 65}, "message: it has 130 bytes"),
+        ({"match_all": True, "victim_message": "é" * 65}, "victim_message: it has 130 bytes"),
         ({"match_all": True, "grace_period": "soon"}, "grace_period: "),
         ({"match_all": True, "wait_timeout": "-1"}, "wait_timeout: "),
         ({"match_all": True, "protected_users": ["a["]}, "protected_users: "),
@@ -268,9 +268,9 @@ def test_a_refusal_names_the_privilege(family: str, interface: str, words: str) 
 
 
 def test_a_message_that_nobody_gets_is_a_warning() -> None:
-    assert _backend.warnings(ENGINE, options(message="bye")) == []
+    assert _backend.warnings(ENGINE, options(victim_message="bye")) == []
     managed = dataclasses.replace(ENGINE, signal_functions={"terminated": "mdb_toolkit.gp_terminate_backend"})
-    assert "toolkit=native" in _backend.warnings(managed, options(message="bye"))[0]
+    assert "toolkit=native" in _backend.warnings(managed, options(victim_message="bye"))[0]
     later = dataclasses.replace(ENGINE, message_functions=frozenset())
-    assert "takes no message" in _backend.warnings(later, options(message="bye"))[0]
+    assert "takes none" in _backend.warnings(later, options(victim_message="bye"))[0]
     assert _backend.warnings(later, options()) == []

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Replays the contract's cases on an engine and writes down what it answers, in one comparable form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import yaml
+from psycopg2 import extensions
+
+FOLDER = Path(__file__).resolve().parent
+ADMIN = "gpadmin"
+DATABASE = "testdb"
+CONNECT_TIMEOUT = 10
+# A group that others have filled makes a failure, not a run without end.
+OPTIONS = "-c gp_resource_group_queuing_timeout=10000"
+
+# Which transcript of a real engine a family is held against; there is none of Cloudberry.
+TRANSCRIPT = {"gp6": "gp6", "gp7": "gp7", "cb": "gp7"}
+
+# How the cases write what families call differently.
+WORDS = {
+    "gp6": {"<cpu>": "cpu_rate_limit", "<mem>": ", memory_limit=1"},
+    "gp7": {"<cpu>": "cpu_max_percent", "<mem>": ""},
+    "cb": {"<cpu>": "cpu_max_percent", "<mem>": ""},
+}
+
+# What differs from build to build and from run to run, and what it is compared as.
+VOLATILE = (
+    (re.compile(r"compiled by gcc \([^)]*\) [\d.]+, 64-bit compiled on \w+ +\d+ \d+ [\d:]+"), "<compiler>"),
+    (re.compile(r"commit:[0-9a-f]+"), "commit:<hash>"),
+    (re.compile(r"\((seg\d+) [\w.-]+:\d+ pid=\d+\)"), r"(\1 <address>)"),
+    (re.compile(r"(/cgroup/cpu/gpdb7)/\d+/"), r"\1/<group>/"),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine said to one statement."""
+
+    tag: str | None = None
+    columns: tuple[tuple[str, str], ...] | None = None
+    rows: tuple[tuple[Any, ...], ...] | None = None
+    notices: tuple[str, ...] = ()
+    sqlstate: str | None = None
+    message: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    family: str
+    host: str
+    port: int
+
+    @contextmanager
+    def connect(self, user: str = ADMIN, database: str = DATABASE) -> Iterator[extensions.connection]:
+        with closing(
+            psycopg2.connect(
+                host=self.host,
+                port=self.port,
+                user=user,
+                password=user,
+                dbname=database,
+                connect_timeout=CONNECT_TIMEOUT,
+                options=OPTIONS,
+            )
+        ) as connection:
+            connection.autocommit = True
+            yield connection
+
+
+def spec() -> dict[str, Any]:
+    with (FOLDER / "cases.yml").open(encoding="utf-8") as file:
+        cases: dict[str, Any] = yaml.safe_load(file)
+    return cases
+
+
+def cases_of(family: str) -> list[dict[str, Any]]:
+    return [case for case in spec()["cases"] if family in case.get("only", [family])]
+
+
+def transcript(family: str) -> dict[str, Answer]:
+    """What the real engine answered."""
+    records = json.loads((FOLDER / f"{TRANSCRIPT[family]}.json").read_text(encoding="utf-8"))
+    return {record["id"]: normalised(_recorded(record)) for record in records}
+
+
+def _recorded(record: dict[str, Any]) -> Answer:
+    notices = tuple(record["notices"])
+    if "error" in record:
+        error = record["error"]
+        return Answer(notices=notices, sqlstate=error["sqlstate"], message=error["message"], hint=error["hint"])
+    if "columns" not in record:
+        return Answer(tag=record["tag"], notices=notices)
+    columns = tuple((name, kind) for name, kind in record["columns"])
+    rows = tuple(tuple(row) for row in record["rows"])
+    return Answer(record["tag"], columns, rows, notices)
+
+
+def replay(target: Target) -> dict[str, Answer]:
+    """All cases in their order, as one builds on the other."""
+    answers: dict[str, Answer] = {}
+    with target.connect() as admin, target.connect("billy") as billy:
+        words = WORDS[target.family] | {
+            "<gpadmin pid>": str(admin.info.backend_pid),
+            "<billy pid>": str(billy.info.backend_pid),
+        }
+        types = dict(_run(admin, "SELECT oid::int, typname FROM pg_catalog.pg_type").rows or ())
+        for sql in spec()["setup"]:
+            _run(admin, sql)
+        for case in cases_of(target.family):
+            with target.connect(case.get("as", ADMIN), case.get("db", DATABASE)) as connection:
+                answer = _run(connection, _filled(case["sql"], words))
+            answers[case["id"]] = normalised(_named(_masked(answer, case.get("mask", [])), types))
+            if "cleanup" in case:
+                _run(admin, _filled(case["cleanup"], words))
+    return answers
+
+
+def _filled(sql: str, words: dict[str, str]) -> str:
+    for placeholder, word in words.items():
+        sql = sql.replace(placeholder, word)
+    return sql
+
+
+def _run(connection: extensions.connection, sql: str) -> Answer:
+    del connection.notices[:]
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(sql)
+        except psycopg2.Error as error:
+            diagnostics = error.diag
+            return Answer(
+                notices=_notices(connection),
+                sqlstate=error.pgcode,
+                message=diagnostics.message_primary,
+                hint=diagnostics.message_hint,
+            )
+        answer = Answer(tag=cursor.statusmessage, notices=_notices(connection))
+        if cursor.description is None:
+            return answer
+        columns = tuple((column.name, column.type_code) for column in cursor.description)
+        return replace(answer, columns=columns, rows=tuple(tuple(map(_plain, row)) for row in cursor.fetchall()))
+
+
+def _notices(connection: extensions.connection) -> tuple[str, ...]:
+    return tuple(notice.strip() for notice in connection.notices)
+
+
+def _plain(value: Any) -> Any:
+    """As the transcripts hold it."""
+    return value if isinstance(value, (int, float, bool, str, list, type(None))) else str(value)
+
+
+def _masked(answer: Answer, names: list[str]) -> Answer:
+    if answer.columns is None or answer.rows is None:
+        return answer
+    hidden = {index for index, (name, _dummy) in enumerate(answer.columns) if name in names}
+    rows = tuple(tuple("*" if index in hidden else value for index, value in enumerate(row)) for row in answer.rows)
+    return replace(answer, rows=rows)
+
+
+def _named(answer: Answer, types: dict[Any, str]) -> Answer:
+    if answer.columns is None:
+        return answer
+    return replace(answer, columns=tuple((name, types.get(kind, str(kind))) for name, kind in answer.columns))
+
+
+def normalised(answer: Answer) -> Answer:
+    """The answer without what may differ between two runs of the same engine."""
+    rows = answer.rows
+    if rows is not None:
+        rows = tuple(tuple(_steady(value) if isinstance(value, str) else value for value in row) for row in rows)
+    return replace(
+        answer,
+        rows=rows,
+        notices=tuple(map(_steady, answer.notices)),
+        message=_steady(answer.message) if answer.message is not None else None,
+    )
+
+
+def _steady(text: str) -> str:
+    for pattern, replacement in VOLATILE:
+        text = pattern.sub(replacement, text)
+    return text

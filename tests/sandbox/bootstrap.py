@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a fresh PostgreSQL look like the engine: catalogs, roles and databases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .helper import HELPER_ROLE, Helper
+from .keeper import LOCK_CLASS
+from .profiles import ADMIN_OID, DEFAULT_OID, Profile
+from .translate import PREFIX
+from .world import GROUP_CLASS
+
+ADMIN = "gpadmin"
+DATABASES = ("postgres", "template1", "testdb")
+TOOLKIT_DATABASE = "testdb"
+
+OPEN_ACCESS = "local all all trust\n"
+ACCESS = f"local all {HELPER_ROLE} trust\nlocal all all scram-sha-256\n"
+
+_SQL = Path(__file__).resolve().parent / "sql"
+_FILES = {"gp6": ("common", "gp6"), "gp7": ("common", "since7", "gp7"), "cb": ("common", "since7", "cb")}
+
+
+def server_settings(profile: Profile, resource_manager: str, max_connections: int) -> dict[str, str]:
+    """The engine's own settings, as PostgreSQL can hold them: under a prefix."""
+    values = {setting.name: setting.value for setting in profile.settings}
+    values |= {"gp_resource_manager": resource_manager, "max_connections": str(max_connections)}
+    return {PREFIX + name: value for name, value in values.items()}
+
+
+def render(text: str, profile: Profile, folder: Path) -> str:
+    """An SQL file with this sandbox's places and this engine's data filled in."""
+    fixed = [each.name for each in profile.settings if each.context in ("internal", "postmaster")]
+    superuser = [each.name for each in profile.settings if each.context == "superuser"]
+    own = [
+        {"name": each.name, "value": each.value, "kind": each.kind, "context": each.context}
+        for each in profile.settings
+        if not each.in_postgres
+    ]
+    options = [{"name": option.name, "limit_type": option.limit_type} for option in profile.options]
+    config = ", ".join(f"g.limits ->> '{option.name}' AS {option.name}" for option in profile.options)
+    values = {
+        "state": str(folder / "state" / "state.json"),
+        "messages": str(folder / "messages"),
+        "lock_class": str(LOCK_CLASS),
+        "group_class": str(GROUP_CLASS),
+        "helper": HELPER_ROLE,
+        "admin_oid": str(ADMIN_OID),
+        "default_oid": str(DEFAULT_OID),
+        "version": profile.version,
+        "setting_names": ",".join(each.name for each in profile.settings),
+        "superuser_settings": ",".join(superuser),
+        "fixed_settings": ",".join(fixed),
+        "own_settings": json.dumps(own),
+        "options": json.dumps(options),
+        "config_columns": config,
+        "managers_role": profile.managers_role or "",
+    }
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", value.replace("'", "''") if name != "config_columns" else value)
+    return text
+
+
+async def bootstrap(profile: Profile, folder: Path, sockets: Path, major: int) -> None:
+    """Fills a new cluster; its socket still trusts everybody."""
+    admin = await Helper.connect(sockets, ADMIN, "template1")
+    if major >= 16:
+        await admin.query("SET scram_iterations = 1")  # logins by the hundred: the hash is not what is tested
+    await admin.query(_roles())
+    await admin.query("SET allow_system_table_mods = on")
+    for name in _FILES[profile.name]:
+        await admin.query(render((_SQL / f"{name}.sql").read_text(), profile, folder))
+    await admin.close()
+    helper = await Helper.connect(sockets, HELPER_ROLE, "template1")
+    # A database made from template0 looks like the engine too.
+    await helper.query("ALTER DATABASE template0 IS_TEMPLATE false")
+    await helper.query("DROP DATABASE template0")
+    await helper.query("CREATE DATABASE template0 IS_TEMPLATE true ALLOW_CONNECTIONS false")
+    await helper.query("DROP DATABASE postgres")
+    for database in DATABASES:
+        if database != "template1":
+            await helper.query(f"CREATE DATABASE {database} OWNER {ADMIN}")
+    await helper.close()
+    toolkit = await Helper.connect(sockets, ADMIN, TOOLKIT_DATABASE)
+    await toolkit.query((_SQL / "mdb_toolkit.sql").read_text())
+    await toolkit.close()
+
+
+def _roles() -> str:
+    return "; ".join(
+        [
+            f"CREATE ROLE {HELPER_ROLE} SUPERUSER LOGIN",
+            f"ALTER ROLE {ADMIN} PASSWORD '{ADMIN}'",
+            "CREATE ROLE mdb_admin NOLOGIN",
+            *(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'" for name in ("ops", "sammy", "billy")),
+            "GRANT mdb_admin TO ops",
+        ]
+    )
