@@ -197,12 +197,10 @@ def _check_cap(verdicts: t.Sequence[_victims.Verdict], options: t.Mapping[str, t
 def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str]:
     """PURE: what the engine will not do."""
     function = engine.signal_functions.get(options["state"], "")
-    if options["victim_message"] and function.split(".")[-1] not in engine.message_functions:
-        return [
-            f"victim_message: {function or options['state']} of this engine takes none; the victims get the engine's own"
-            + ("; with toolkit=native they would get it" if engine.message_functions else "")
-        ]
-    return []
+    if not options["victim_message"] or function.split(".")[-1] in engine.message_functions:
+        return []
+    native = "; with toolkit=native they would get it" if engine.message_functions else ""
+    return [f"victim_message: {function} of this engine takes none, the victims get the engine's own{native}"]
 
 
 def result(
