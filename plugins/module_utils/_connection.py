@@ -310,7 +310,7 @@ class Session:
             ConnectionLost: The connection broke; whether the statement took effect is unknown.
             DeadlineExceeded: No answer in time. The server ends the statement by itself, by its own limits.
         """
-        text = statement if isinstance(statement, str) else statement.as_string(self._connection)
+        text = self.text(statement)
 
         def run() -> Rows:
             with self._connection.cursor() as cursor:
@@ -349,6 +349,10 @@ class Session:
         """A new session with the same options, in place of this one."""
         self.close()
         return Session(self._options, deadline or self.deadline)
+
+    def text(self, statement: t.Any) -> str:
+        """A statement as it is sent."""
+        return statement if isinstance(statement, str) else t.cast(str, statement.as_string(self._connection))
 
     def warnings(self) -> list[str]:
         """What the server said by the way, such as C(WARNING: ...)."""

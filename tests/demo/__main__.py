@@ -92,6 +92,10 @@ def main() -> None:
             play("What would be ended (check mode sends nothing):", box, str(HERE / "end_sessions.yml"), "--check")
             play("End them:", box, str(HERE / "end_sessions.yml"))
             processes("What is left:", box)
+            groups = str(HERE / "declare_groups.yml")
+            play("Resource groups from the inventory, as a CI job sees the drift:", box, groups, "--check", "--diff")
+            play("Apply them:", box, groups)
+            play("Once more, nothing is left to do:", box, groups)
     print("\nAll sessions ended, the engine stopped, nothing left behind. Next: README.md, and make test.")
 
 

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import resource
 import typing as t
 
 import pytest
 from integration.cluster import Cluster, Scene, from_environment
+
+# A thousand sessions are a thousand sockets, more than an ordinary user's soft limit.
+_HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
 
 EXTERNAL = from_environment()
 FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]

@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read resource groups from a server, and send it the steps of a plan. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step, is_text
+
+# The columns of the view that are not options.
+_NOT_LIMITS = ("groupid", "groupname")
+# The values of gp_resource_manager with which groups are enforced.
+_ENFORCING = ("group", "group-v2")
+_NO_SUCH_VIEW = ("42P01", "3F000")
+
+# As one JSON text each, whatever columns the engine has.
+_READ = """
+SELECT (SELECT pg_catalog.json_agg(c) FROM gp_toolkit.gp_resgroup_config c)::text,
+       (SELECT pg_catalog.json_agg(m) FROM (
+          SELECT r.rolname, r.rolsuper, g.rsgname
+            FROM pg_catalog.pg_roles r
+            LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup) m)::text,
+       pg_catalog.current_setting('gp_resource_manager')
+"""
+_STATUS = "SELECT pg_catalog.row_to_json(s)::text FROM gp_toolkit.gp_resgroup_status s"
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupStatus:
+    """What goes on in a group; the totals are since the server's start.
+
+    Attributes:
+        queue_seconds: All the time that transactions have waited.
+    """
+
+    running: int
+    queueing: int
+    queued: int
+    executed: int
+    queue_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """The groups of a server at one moment.
+
+    Attributes:
+        groups: By name.
+        enforced: Whether the server enforces them.
+        manager: The setting gp_resource_manager.
+    """
+
+    groups: t.Mapping[str, Group]
+    facts: Facts
+    enforced: bool
+    manager: str
+
+
+def read(session: Session, engine: Engine) -> Reading:
+    """Read configuration and roles, in one round trip.
+
+    Raises:
+        GpopsError: Any error of the session.
+    """
+    try:
+        row = session.execute(_READ).rows[0]
+    except StatementError as error:
+        if error.sqlstate in _NO_SUCH_VIEW:
+            raise GpopsError(
+                f"database {engine.database} has no gp_toolkit.gp_resgroup_config; on this engine it may have to be "
+                "installed with CREATE EXTENSION gp_toolkit",
+                **error.result,
+            ) from None
+        raise
+    return reading_from(json.loads(row[0] or "[]"), json.loads(row[1] or "[]"), row[2], engine)
+
+
+def reading_from(
+    config: t.Sequence[t.Mapping[str, t.Any]], members: t.Sequence[t.Mapping[str, t.Any]], manager: str, engine: Engine
+) -> Reading:
+    """PURE: the rows of the statement -> the reading."""
+    roles: dict[str, list[str]] = {}
+    for member in members:
+        # The engine's own roles are nobody's to assign.
+        if not member["rolname"].startswith("pg_") and member["rsgname"] is not None:
+            roles.setdefault(member["rsgname"], []).append(member["rolname"])
+    groups = {
+        row["groupname"]: Group(
+            name=row["groupname"],
+            limits={name: str(value) for name, value in row.items() if name not in _NOT_LIMITS and value is not None},
+            roles=tuple(sorted(roles.get(row["groupname"], ()))),
+        )
+        for row in config
+    }
+    facts = Facts(
+        family=engine.family,
+        options=tuple(name for name in (config[0] if config else ()) if name not in _NOT_LIMITS),
+        max_connections=engine.max_connections,
+        role=engine.role,
+        role_group=engine.role_group,
+        superusers=frozenset(member["rolname"] for member in members if member["rolsuper"]),
+        all_roles=frozenset(member["rolname"] for member in members),
+    )
+    return Reading(groups, facts, manager in _ENFORCING, manager)
+
+
+def read_status(session: Session) -> dict[str, GroupStatus]:
+    """What goes on in each group, by name. It costs the engine about 300 ms, for it samples the CPU."""
+    rows = [json.loads(row[0]) for row in session.execute(_STATUS).rows]
+    return {row.get("rsgname") or row["groupname"]: _status_from(row) for row in rows}
+
+
+def _status_from(row: t.Mapping[str, t.Any]) -> GroupStatus:
+    return GroupStatus(
+        running=int(row["num_running"] or 0),
+        queueing=int(row["num_queueing"] or 0),
+        queued=int(row["num_queued"] or 0),
+        executed=int(row["num_executed"] or 0),
+        queue_seconds=_seconds(row["total_queue_duration"]),
+    )
+
+
+def _seconds(interval: str | None) -> float:
+    """Of C(2 days 03:04:05.6), as the server writes an interval."""
+    if not interval:
+        return 0.0
+    days, _space, clock = interval.rpartition(" ")
+    hours, minutes, seconds = clock.split(":")
+    whole_days = float(days.split()[0]) if days else 0.0
+    return whole_days * 86400 + float(hours) * 3600 + float(minutes) * 60 + float(seconds)
+
+
+def with_status(groups: t.Mapping[str, Group], status: t.Mapping[str, GroupStatus]) -> dict[str, Group]:
+    """PURE: the groups with what runs and waits in them."""
+    return {
+        name: dataclasses.replace(group, running=status[name].running, queueing=status[name].queueing)
+        if name in status
+        else group
+        for name, group in groups.items()
+    }
+
+
+def statement(step: Step) -> t.Any:
+    """The statement of one step; the engine takes no parameters here, so values are literals."""
+    name = sql.Identifier(step.group)
+    if step.kind == "drop":
+        return sql.SQL("DROP RESOURCE GROUP {}").format(name)
+    if step.kind == "assign":
+        return sql.SQL("ALTER ROLE {} RESOURCE GROUP {}").format(sql.Identifier(step.role or ""), name)
+    if step.kind == "alter":
+        option = step.option or ""
+        return sql.SQL("ALTER RESOURCE GROUP {} SET {} {}").format(
+            name, _option(option), _value(option, step.value or "")
+        )
+    limits = [sql.SQL("{}={}").format(_option(option), _value(option, value)) for option, value in step.limits.items()]
+    return sql.SQL("CREATE RESOURCE GROUP {} WITH ({})").format(name, sql.SQL(", ").join(limits))
+
+
+def _option(name: str) -> t.Any:
+    """A keyword of the engine, one of the columns that its own view has."""
+    if not name.isidentifier():
+        raise GpopsError(f"{name!r} is not the name of an option")
+    return sql.SQL(name)
+
+
+def _value(option: str, value: str) -> t.Any:
+    return sql.Literal(value if is_text(option, value) else int(value))

@@ -1,0 +1,249 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_resource_group does: options -> its result. Private to the collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import (
+    _connection,
+    _engine,
+    _group_line,
+    _groups,
+    _selection,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    GpopsError,
+    GroupFull,
+    OptionError,
+    StatementError,
+)
+
+_ENTRY: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **_groups.LIMIT_OPTIONS,
+    "roles": {"type": "list", "elements": "str"},
+}
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "name": {"type": "str"},
+    **_ENTRY,
+    "groups": {"type": "list", "elements": "dict", "options": {"name": {"type": "str", "required": True}, **_ENTRY}},
+    "purge": {"type": "bool", "default": False},
+    "purge_all": {"type": "bool", "default": False},
+    "purge_roles": {"type": "bool", "default": False},
+    "roles_to": {"type": "str"},
+    "allow_lockout": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "str", "default": "30"},
+}
+_TASK_OPTIONS = ("purge", "purge_all", "purge_roles", "roles_to", "allow_lockout")
+_POLL_SECONDS = 0.5
+
+
+def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
+    """Make the resource groups what the options say.
+
+    Args:
+        options: Validated by the argument specs of this module and of _connection.
+        check_mode: Plan, and send nothing.
+
+    Returns:
+        The result as M(gpops.toolkit.gp_resource_group) documents it, and warnings.
+
+    Raises:
+        GpopsError: In plain words, with what was applied once something was.
+    """
+    wishes = understand(options)
+    wait_timeout = _selection.duration("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
+    deadline = _connection.Deadline(options["timeout"])
+    session = _connection.Session(options, deadline)
+    engine = None
+    try:
+        engine = _engine.probe(session, options["toolkit"])
+        job = _Job(session, engine, wishes)
+        if not check_mode:
+            job.apply()
+            job.wait(wait_timeout)
+        return job.result(), job.warnings()
+    except GroupFull as error:
+        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
+    finally:
+        session.close()
+
+
+def understand(options: t.Mapping[str, t.Any]) -> _groups.Wishes:
+    """PURE: the options -> what is asked for.
+
+    Raises:
+        OptionError: An option cannot be used.
+    """
+    task = {name: options[name] for name in _TASK_OPTIONS}
+    if (options["name"] is None) == (options["groups"] is None):
+        raise OptionError("name", "give either name, for one group, or groups, for a list of them")
+    if options["groups"] is None:
+        return _groups.understand([options], single=True, **task)
+    alone = [name for name in _ENTRY if name != "state" and options.get(name) is not None]
+    if alone:
+        raise OptionError(alone[0], "with groups it belongs into the entries of the list")
+    return _groups.understand(options["groups"], single=False, **task)
+
+
+class _Job:
+    """One plan on one server: what it is, what of it was done, and what came out."""
+
+    def __init__(self, session: _connection.Session, engine: _engine.Engine, wishes: _groups.Wishes) -> None:
+        self._session = session
+        self._engine = engine
+        self._reading = _group_line.read(session, engine)
+        self._groups = dict(self._reading.groups)
+        self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
+        self._lowered = self._groups_with_less_room()
+        if self._lowered or any(step.kind == "drop" for step in self._plan.steps):
+            # Only now: the engine takes 300 ms to tell what runs.
+            self._groups = _group_line.with_status(self._groups, _group_line.read_status(session))
+            self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
+        self._statements = [_group_line.statement(step) for step in self._plan.steps]
+        self._applied = 0
+        self._said: list[str] = []
+        self._after: dict[str, _groups.Group | None] = dict(self._plan.after)
+
+    def _groups_with_less_room(self) -> list[str]:
+        lowered = []
+        for name, after in self._plan.after.items():
+            before = self._plan.before.get(name)
+            if before and after and _concurrency(after) < _concurrency(before):
+                lowered.append(name)
+        return lowered
+
+    def apply(self) -> None:
+        """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
+        for statement in self._statements:
+            heard = len(self._session.warnings())
+            try:
+                self._session.execute(statement)
+            except GpopsError as error:
+                self._fail(error)
+            self._applied += 1
+            self._said += [text for text in self._session.warnings()[heard:] if text.startswith("WARNING")]
+        if self._statements:
+            self._read_after()
+
+    def _read_after(self) -> None:
+        now = _group_line.read(self._session, self._engine).groups
+        self._after = {name: now.get(name) for name in self._plan.after}
+
+    def _fail(self, error: GpopsError) -> t.NoReturn:
+        failed = self._text(self._applied)
+        unsure = not isinstance(error, StatementError)
+        if isinstance(error, GroupFull):
+            message = _engine.full_group_message(self._engine, self._session.role)
+        else:
+            message = error.message
+        try:
+            self._session = self._session.renewed()
+            self._read_after()
+        except GpopsError:
+            self._after = {}
+        whole = self.result()
+        whole["changed"] = bool(self._applied) or unsure
+        done, rest = self._applied, len(self._statements) - self._applied - 1
+        raise GpopsError(
+            f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}"
+            f"{_privilege(error, self._engine)}. {done} before it were applied, {rest} after it were not sent"
+            f"{'; whether it took effect itself is unknown' if unsure else ''}. "
+            "Running the task again finishes the plan",
+            **{
+                **whole,
+                **error.result,
+                "applied": [self._text(number) for number in range(done)],
+                "failed_statement": failed,
+                "not_applied": [self._text(number) for number in range(done + 1, len(self._statements))],
+            },
+        ) from None
+
+    def _text(self, number: int) -> str:
+        return self._session.text(self._statements[number])
+
+    def wait(self, seconds: float) -> None:
+        """Until no group runs more than it may now, or the time is over."""
+        end = time.monotonic() + seconds
+        while self._lowered and self._statements:
+            status = _group_line.read_status(self._session)
+            self._groups = _group_line.with_status(self._groups, status)
+            if all(self._effective(name) for name in self._lowered) or time.monotonic() >= end:
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def _effective(self, name: str) -> bool | None:
+        """Whether a lower concurrency holds already; what runs is not stopped by it."""
+        after, now = self._after.get(name), self._groups.get(name)
+        if after is None or now is None or now.running is None:
+            return None
+        return now.running <= _concurrency(after)
+
+    def result(self) -> dict[str, t.Any]:
+        """The result of the module; before apply, what would happen."""
+        groups = [self._group(name) for name in self._plan.before]
+        return {
+            "changed": bool(self._statements),
+            "groups": groups,
+            "statements": [self._text(number) for number in range(len(self._statements))],
+            "enforced": self._reading.enforced,
+            "engine": {
+                "family": self._engine.family,
+                "version": self._engine.version,
+                "interface": self._engine.interface,
+            },
+            "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
+        }
+
+    def _group(self, name: str) -> dict[str, t.Any]:
+        before, after = self._plan.before[name], self._after.get(name)
+        now = self._groups.get(name)
+        return {
+            "name": name,
+            "before": shown(before),
+            "after": shown(after),
+            "changed": shown(before) != shown(after),
+            "running": now.running if now else None,
+            "queueing": now.queueing if now else None,
+            "effective_now": self._effective(name) if name in self._lowered else None,
+        }
+
+    def warnings(self) -> list[str]:
+        """What the operator should know besides."""
+        found = [*self._plan.warnings, *self._said]
+        if not self._reading.enforced:
+            found.append(
+                "resource groups are stored but not enforced: "
+                f"gp_resource_manager is {self._reading.manager}, not group"
+            )
+        for name in self._lowered:
+            group = self._group(name)
+            if group["effective_now"] is False:
+                found.append(
+                    f"{name} still runs {group['running']} transactions; the lower concurrency holds as they end"
+                )
+        return found
+
+
+def _concurrency(group: _groups.Group) -> int:
+    return int(group.limits["concurrency"])
+
+
+def shown(group: _groups.Group | None) -> dict[str, t.Any] | None:
+    """PURE: a group as the result has it: its limits, whole numbers as such, and its roles."""
+    if group is None:
+        return None
+    limits = {name: value if _groups.is_text(name, value) else int(value) for name, value in group.limits.items()}
+    return {**limits, "roles": list(group.roles)}
+
+
+def _privilege(error: GpopsError, engine: _engine.Engine) -> str:
+    if not isinstance(error, StatementError) or error.sqlstate != "42501":
+        return ""
+    own = {"cb": ", or a member of pg_manage_resource_groups"}.get(engine.family, "")
+    return f"; it takes a superuser{own}, on a managed service a member of mdb_admin"

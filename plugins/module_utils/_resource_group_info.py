@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_resource_group_info does: options -> its result. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _group_line, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull
+from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "names": {"type": "list", "elements": "str"},
+    "status": {"type": "bool", "default": False},
+}
+
+# One name and unit for all engines -> the columns that hold it; what -1 means is "none".
+_LIMITS = {
+    "concurrency": ("concurrency",),
+    "cpu_percent": ("cpu_rate_limit", "cpu_max_percent"),
+    "cpu_weight": ("cpu_weight",),
+    "cpuset": ("cpuset",),
+    "memory_shared_percent": ("memory_shared_quota",),
+    "memory_spill_percent": ("memory_spill_ratio",),
+    "min_cost": ("min_cost",),
+    "io_limit": ("io_limit",),
+}
+_TEXTS = ("cpuset", "io_limit")
+_UNSET = "-1"
+
+
+def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[str, t.Any], list[str]]:
+    """Read the resource groups.
+
+    Args:
+        options: Validated by the argument specs of this module and of _connection.
+
+    Returns:
+        The result as M(gpops.toolkit.gp_resource_group_info) documents it, and warnings.
+
+    Raises:
+        GpopsError: In plain words.
+    """
+    wanted = _selection.names_test("names", options["names"]) if options["names"] is not None else None
+    session = _connection.Session(options, _connection.Deadline(options["timeout"]))
+    engine = None
+    try:
+        engine = _engine.probe(session, options["toolkit"])
+        reading = _group_line.read(session, engine)
+        status = _group_line.read_status(session) if options["status"] else None
+    except GroupFull as error:
+        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
+    finally:
+        session.close()
+    chosen = [group for name, group in sorted(reading.groups.items()) if wanted is None or wanted(name)]
+    found = {
+        "changed": False,
+        "groups": [record(group, engine.family, status) for group in chosen],
+        "enforced": reading.enforced,
+        "engine": {"family": engine.family, "version": engine.version, "interface": engine.interface},
+    }
+    return found, _warnings(reading, status)
+
+
+def record(group: Group, family: str, status: t.Mapping[str, _group_line.GroupStatus] | None) -> dict[str, t.Any]:
+    """PURE: a group with the same names and units on all engines, and the engine's own values beside them."""
+    found: dict[str, t.Any] = {"name": group.name, "roles": list(group.roles)}
+    for name, columns in _LIMITS.items():
+        found[name] = _value(name, next((group.limits[column] for column in columns if column in group.limits), None))
+    # The same word, but percent of the segment's memory on Greenplum 6, and megabytes for a query on the others.
+    memory = group.limits.get("memory_quota", group.limits.get("memory_limit"))
+    found["memory_percent"] = _value("memory", memory) if family == "gp6" else None
+    found["memory_mb"] = None if family == "gp6" else _value("memory", memory)
+    found["raw"] = dict(group.limits)
+    if status is not None:
+        now = status.get(group.name)
+        found["status"] = dataclasses.asdict(now) if now else None
+    return found
+
+
+def _value(name: str, text: str | None) -> int | str | None:
+    if text is None or text == _UNSET:
+        return None
+    return text if name in _TEXTS else int(text)
+
+
+def _warnings(reading: _group_line.Reading, status: t.Mapping[str, object] | None) -> list[str]:
+    if reading.enforced:
+        return []
+    none = "; there is no status" if status is not None else ""
+    return [f"resource groups are stored but not enforced: gp_resource_manager is {reading.manager}, not group{none}"]

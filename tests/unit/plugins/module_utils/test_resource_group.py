@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Resource groups between the server's rows and the module's result."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.gpops.toolkit.plugins.module_utils import (
+    _connection,
+    _engine,
+    _group_line,
+    _resource_group,
+    _resource_group_info,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group, Step
+
+ENGINE = _engine.Engine(
+    family="gp6",
+    version="6.24.3",
+    interface="native",
+    toolkit_state="missing",
+    role="gpadmin",
+    role_group="admin_group",
+    is_superuser=True,
+    database="postgres",
+    max_connections=400,
+    reserved_connections=3,
+    activity_columns=frozenset(),
+    lock_source="native",
+    lock_columns=frozenset(),
+)
+CONFIG = {"groupid": "6437", "groupname": "etl", "concurrency": "20", "cpu_rate_limit": "30", "cpuset": "-1"}
+MEMBERS = [
+    {"rolname": "sammy", "rolsuper": False, "rsgname": "etl"},
+    {"rolname": "billy", "rolsuper": False, "rsgname": "etl"},
+    {"rolname": "gpadmin", "rolsuper": True, "rsgname": "admin_group"},
+    {"rolname": "pg_monitor", "rolsuper": False, "rsgname": "etl"},
+    {"rolname": "lost", "rolsuper": False, "rsgname": None},
+]
+
+
+def options(**more: t.Any) -> dict[str, t.Any]:
+    specs = {**_connection.ARGUMENT_SPEC, **_resource_group.ARGUMENT_SPEC}
+    return {**{name: spec.get("default") for name, spec in specs.items()}, **more}
+
+
+def test_rows_become_groups_and_facts() -> None:
+    reading = _group_line.reading_from([CONFIG], MEMBERS, "group", ENGINE)
+    assert reading.groups == {
+        "etl": Group("etl", {"concurrency": "20", "cpu_rate_limit": "30", "cpuset": "-1"}, ("billy", "sammy"))
+    }
+    assert reading.facts.options == ("concurrency", "cpu_rate_limit", "cpuset")
+    assert reading.facts.superusers == {"gpadmin"}
+    assert "lost" in reading.facts.all_roles
+    assert reading.enforced is True
+
+
+@pytest.mark.parametrize(
+    ("manager", "enforced"), [("group", True), ("group-v2", True), ("queue", False), ("none", False)]
+)
+def test_whether_groups_are_enforced(manager: str, enforced: bool) -> None:
+    assert _group_line.reading_from([CONFIG], MEMBERS, manager, ENGINE).enforced is enforced
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"),
+    [
+        ("00:00:00", 0.0),
+        ("01:02:03.5", 3723.5),
+        ("1 day 00:00:01", 86401.0),
+        ("12 days 01:00:00", 12 * 86400 + 3600.0),
+        ("100:00:00", 360000.0),
+        (None, 0.0),
+    ],
+)
+def test_intervals_are_seconds(interval: str | None, seconds: float) -> None:
+    assert _group_line._seconds(interval) == seconds
+
+
+def test_status_of_both_shapes() -> None:
+    row = {"num_running": 1, "num_queueing": 2, "num_queued": 3, "num_executed": 4, "total_queue_duration": "00:00:05"}
+    assert _group_line._status_from(row) == _group_line.GroupStatus(1, 2, 3, 4, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("family", "limits", "expected"),
+    [
+        (
+            "gp6",
+            {"concurrency": "5", "cpu_rate_limit": "10", "memory_limit": "12", "cpuset": "-1", "memory_auditor": "x"},
+            {"concurrency": 5, "cpu_percent": 10, "memory_percent": 12, "memory_mb": None, "cpuset": None},
+        ),
+        (
+            "gp7",
+            {"concurrency": "5", "cpu_max_percent": "-1", "cpuset": "0-1", "memory_limit": "200", "cpu_weight": "100"},
+            {"cpu_percent": None, "cpuset": "0-1", "memory_percent": None, "memory_mb": 200, "cpu_weight": 100},
+        ),
+        ("cb", {"concurrency": "5", "memory_quota": "-1", "io_limit": "-1"}, {"memory_mb": None, "io_limit": None}),
+    ],
+)
+def test_names_and_units_are_the_same(family: str, limits: dict[str, str], expected: dict[str, t.Any]) -> None:
+    record = _resource_group_info.record(Group("g", limits), family, None)
+    assert expected.items() <= record.items()
+    assert record["raw"] == limits
+    assert "status" not in record
+
+
+def test_a_group_without_status_has_none() -> None:
+    group = Group("g", {"concurrency": "5"})
+    assert _resource_group_info.record(group, "gp6", {})["status"] is None
+    status = {"g": _group_line.GroupStatus(1, 0, 0, 0, 0.0)}
+    assert _resource_group_info.record(group, "gp6", status)["status"]["running"] == 1
+
+
+def test_limits_are_shown_as_numbers_where_they_are() -> None:
+    shown = _resource_group.shown(Group("g", {"concurrency": "5", "cpuset": "-1", "io_limit": "a:b=1"}, ("r",)))
+    assert shown == {"concurrency": 5, "cpuset": "-1", "io_limit": "a:b=1", "roles": ["r"]}
+    assert _resource_group.shown(None) is None
+
+
+def test_one_group_or_a_list() -> None:
+    assert [wish.name for wish in _resource_group.understand(options(name="a", concurrency=1)).desired] == ["a"]
+    several = _resource_group.understand(options(groups=[{"name": "a", "state": "absent"}]))
+    assert [(wish.name, wish.present) for wish in several.desired] == [("a", False)]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [({}, "name: "), ({"name": "a", "groups": []}, "name: "), ({"groups": [], "roles": ["x"]}, "roles: ")],
+)
+def test_not_both(more: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        _resource_group.understand(options(**more))
+    assert caught.value.message.startswith(words)
+
+
+def test_an_option_s_name_is_a_word() -> None:
+    with pytest.raises(Exception, match="not the name of an option"):
+        _group_line.statement(Step("alter", "g", option="concurrency 1; --", value="1"))
