@@ -450,7 +450,7 @@ def _parse_io_limit(text: str) -> dict[str, dict[str, str]]:
     """Tablespace -> setting -> number. What is V(max) is as if it were not said."""
     limits: dict[str, dict[str, str]] = {}
     for part in text.split(";") if text not in ("", _UNSET) else ():
-        tablespace, _, settings = part.rpartition(":")
+        tablespace, _equals, settings = part.rpartition(":")
         found = [_IO_SETTING.match(setting) for setting in settings.split(",")]
         if not tablespace or tablespace in limits or None in found:
             raise ValueError(part)

@@ -130,12 +130,14 @@ options:
     default: false
   purge_roles:
     description:
-      - Roles that are in a group with O(roles) and not listed there go to C(default_group), superusers to C(admin_group).
+      - Roles that are in a group with O(roles) and not listed there go to C(default_group), superusers to
+        C(admin_group).
     type: bool
     default: false
   roles_to:
     description:
-      - Group for the roles of groups that are dropped. Without it, a group with roles is not dropped and the task fails.
+      - Group for the roles of groups that are dropped. Without it, a group with roles is not dropped and the task
+        fails.
     type: str
   allow_lockout:
     description:
@@ -154,9 +156,10 @@ options:
     type: str
     default: "30"
 notes:
-  - Needs a superuser; on Cloudberry 2 a member of C(pg_manage_resource_groups) may do, and on a managed service a member of
-    C(mdb_admin).
-  - On Greenplum 7 and Cloudberry, nobody but a superuser can change groups while the own group of the login role is full.
+  - Needs a superuser; on Cloudberry 2 a member of C(pg_manage_resource_groups) may do, and on a managed service a
+    member of C(mdb_admin).
+  - On Greenplum 7 and Cloudberry, nobody but a superuser can change groups while the own group of the login role is
+    full.
 seealso:
   - module: gpops.toolkit.gp_resource_group_info
 """
@@ -189,7 +192,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 groups:
-  description: Each group that was named, or that the plan touches, before and after. In check mode C(after) is predicted.
+  description:
+    - Each group that was named, or that the plan touches, before and after. In check mode C(after) is predicted.
   returned: success, and failure of a statement of the plan
   type: list
   elements: dict

@@ -11,7 +11,8 @@ module: gp_resource_group_info
 short_description: Read the resource groups of a Greenplum or Cloudberry cluster
 version_added: 0.1.0
 description:
-  - Returns the configuration of resource groups, the roles assigned to them and, on request, what runs and waits in them.
+  - Returns the configuration of resource groups, the roles assigned to them and, on request, what runs and waits in
+    them.
   - Names and units are the same on all engines; the engine's own values are beside them.
 author:
   - gpops.toolkit contributors (@gpops)

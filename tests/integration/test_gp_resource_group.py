@@ -115,7 +115,7 @@ def test_a_plan_over_the_sum_is_refused_before_the_first_statement(cluster: Clus
     assert A not in info(cluster)
 
 
-def test_odd_names_round_trip(cluster: Cluster, scene: Scene) -> None:
+def test_odd_names_round_trip(cluster: Cluster) -> None:
     wish: dict[str, t.Any] = {"name": ODD, "concurrency": 2, **cpu(cluster, 2), "roles": [cluster.user]}
     made = declare(cluster, **wish)
     assert not made.failed, made

@@ -353,6 +353,16 @@ def test_a_declared_weight_is_set_after_the_cpuset() -> None:
     ]
 
 
+def test_a_weight_waits_for_a_cpuset_that_waits_for_its_cores() -> None:
+    now = [group("a", "gp7", cpu_weight="50"), group("b", "gp7", cpuset="1", cpu_max_percent="-1")]
+    entries = ({"name": "a", "cpu_weight": 300, "cpuset": "1"}, {"name": "b", "cpu_max_percent": 5})
+    assert steps(*entries, now=now, family="gp7") == [
+        "alter b cpu_max_percent=5",
+        "alter a cpuset=1",
+        "alter a cpu_weight=300",
+    ]
+
+
 def test_a_percentage_ends_a_cpuset() -> None:
     now = group("g", "gp7", cpuset="1", cpu_max_percent="-1")
     for percentage in (5, -1):
