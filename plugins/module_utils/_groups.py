@@ -458,7 +458,7 @@ def _parse_io_limit(text: str) -> dict[str, dict[str, str]]:
     return {tablespace: settings for tablespace, settings in limits.items() if settings}
 
 
-def _same(option: str, one: str, other: str) -> bool:
+def is_same(option: str, one: str, other: str) -> bool:
     """Whether two texts mean the same to the engine."""
     if one == other:
         return True
@@ -588,7 +588,7 @@ def _changes(desired: Desired, limits: _Limits | None, facts: Facts) -> list[Ste
     # What resets others is first, so that these are set again.
     for option in sorted(wanted, key=lambda name: name not in ("cpuset", *_PERCENTAGES)):
         leaves_cores = option in _PERCENTAGES and limits.get("cpuset", _UNSET) != _UNSET
-        if leaves_cores or not _same(option, limits.get(option, ""), wanted[option]):
+        if leaves_cores or not is_same(option, limits.get(option, ""), wanted[option]):
             steps.append(Step("alter", desired.name, option, wanted[option]))
             limits = _effect(steps[-1], {desired.name: limits}, facts)
     return steps

@@ -134,6 +134,8 @@ class _Job:
     def _read_after(self) -> None:
         now = _group_line.read(self._session, self._engine).groups
         self._after = {name: now.get(name) for name in self._plan.after}
+        if self._applied == len(self._statements):
+            self._said += not_stored(self._plan.after, self._after)
 
     def _fail(self, error: GpopsError) -> t.NoReturn:
         failed = self._text(self._applied)
@@ -228,6 +230,18 @@ class _Job:
                     f"{name} still runs {group['running']} transactions; the lower concurrency holds as they end"
                 )
         return found
+
+
+def not_stored(planned: t.Mapping[str, _groups.Group | None], found: t.Mapping[str, _groups.Group | None]) -> list[str]:
+    """PURE: what an engine accepted and did not keep, as Greenplum 7 an io_limit without cgroup v2."""
+    said = []
+    for name, wanted in planned.items():
+        now = found.get(name)
+        for option, value in wanted.limits.items() if wanted and now else ():
+            kept = now.limits.get(option, value) if now else value
+            if not _groups.is_same(option, kept, value):
+                said.append(f"group {name}: the engine took {option} {value} and shows {kept}")
+    return said
 
 
 def _concurrency(group: _groups.Group) -> int:

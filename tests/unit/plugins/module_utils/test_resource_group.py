@@ -141,3 +141,10 @@ def test_not_both(more: dict[str, t.Any], words: str) -> None:
 def test_an_option_s_name_is_a_word() -> None:
     with pytest.raises(Exception, match="not the name of an option"):
         _group_line.statement(Step("alter", "g", option="concurrency 1; --", value="1"))
+
+
+def test_what_the_engine_took_and_did_not_keep_is_told() -> None:
+    planned = {"g": Group("g", {"io_limit": "a:rbps=1", "cpuset": "0-1"}), "gone": None}
+    kept = {"g": Group("g", {"io_limit": "-1", "cpuset": "0,1"}), "gone": None}
+    assert _resource_group.not_stored(planned, planned) == []
+    assert _resource_group.not_stored(planned, kept) == ["group g: the engine took io_limit a:rbps=1 and shows -1"]
