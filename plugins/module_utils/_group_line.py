@@ -12,7 +12,8 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, StatementError
-from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step, is_text
+from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import is_text
+from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
 
 # The columns of the view that are not options.
 _NOT_LIMITS = ("groupid", "groupname")

@@ -12,6 +12,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _connection,
     _engine,
     _group_line,
+    _group_values,
+    _group_wishes,
     _groups,
     _selection,
 )
@@ -24,7 +26,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
 
 _ENTRY: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    **_groups.LIMIT_OPTIONS,
+    **_group_wishes.LIMIT_OPTIONS,
     "roles": {"type": "list", "elements": "str"},
 }
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -74,7 +76,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         session.close()
 
 
-def understand(options: t.Mapping[str, t.Any]) -> _groups.Wishes:
+def understand(options: t.Mapping[str, t.Any]) -> _group_wishes.Wishes:
     """PURE: the options -> what is asked for.
 
     Raises:
@@ -84,17 +86,17 @@ def understand(options: t.Mapping[str, t.Any]) -> _groups.Wishes:
     if (options["name"] is None) == (options["groups"] is None):
         raise OptionError("name", "give either name, for one group, or groups, for a list of them")
     if options["groups"] is None:
-        return _groups.understand([options], single=True, **task)
+        return _group_wishes.understand([options], single=True, **task)
     alone = [name for name in _ENTRY if name != "state" and options.get(name) is not None]
     if alone:
         raise OptionError(alone[0], "with groups it belongs into the entries of the list")
-    return _groups.understand(options["groups"], single=False, **task)
+    return _group_wishes.understand(options["groups"], single=False, **task)
 
 
 class _Job:
     """One plan on one server: what it is, what of it was done, and what came out."""
 
-    def __init__(self, session: _connection.Session, engine: _engine.Engine, wishes: _groups.Wishes) -> None:
+    def __init__(self, session: _connection.Session, engine: _engine.Engine, wishes: _group_wishes.Wishes) -> None:
         self._session = session
         self._engine = engine
         self._reading = _group_line.read(session, engine)
@@ -239,7 +241,7 @@ def not_stored(planned: t.Mapping[str, _groups.Group | None], found: t.Mapping[s
         now = found.get(name)
         for option, value in wanted.limits.items() if wanted and now else ():
             kept = now.limits.get(option, value) if now else value
-            if not _groups.is_same(option, kept, value):
+            if not _group_values.is_same(option, kept, value):
                 said.append(f"group {name}: the engine took {option} {value} and shows {kept}")
     return said
 
@@ -252,7 +254,7 @@ def shown(group: _groups.Group | None) -> dict[str, t.Any] | None:
     """PURE: a group as the result has it: its limits, whole numbers as such, and its roles."""
     if group is None:
         return None
-    limits = {name: value if _groups.is_text(name, value) else int(value) for name, value in group.limits.items()}
+    limits = {name: value if _group_values.is_text(name, value) else int(value) for name, value in group.limits.items()}
     return {**limits, "roles": list(group.roles)}
 
 

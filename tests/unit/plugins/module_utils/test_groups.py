@@ -9,9 +9,10 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils import _group_values, _group_wishes, _groups
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step, Wishes
+from ansible_collections.gpops.toolkit.plugins.module_utils._group_wishes import Wishes
+from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
 
 NEW: dict[str, dict[str, str]] = {
     "gp6": {
@@ -75,7 +76,7 @@ def groups(*more: Group, family: str = "gp6") -> dict[str, Group]:
 
 
 def wishes(*entries: dict[str, t.Any], **task: t.Any) -> Wishes:
-    return _groups.understand(entries, single=False, **task)
+    return _group_wishes.understand(entries, single=False, **task)
 
 
 def plan(*entries: dict[str, t.Any], now: t.Iterable[Group] = (), family: str = "gp6", **task: t.Any) -> _groups.Plan:
@@ -146,11 +147,11 @@ def refusal(*entries: dict[str, t.Any], **more: t.Any) -> OptionError:
 )
 def test_what_cannot_be_meant_is_refused_before_any_connection(entry: dict[str, t.Any], option: str, said: str) -> None:
     with pytest.raises(OptionError) as caught:
-        _groups.understand([entry], single=True)
+        _group_wishes.understand([entry], single=True)
     assert caught.value.message.startswith(option + ": ")
     assert said in caught.value.message
     with pytest.raises(OptionError) as caught:
-        _groups.understand([{"name": "other"}, entry], single=False)
+        _group_wishes.understand([{"name": "other"}, entry], single=False)
     assert caught.value.result == {"option": f"groups[1].{option}"}
 
 
@@ -184,7 +185,7 @@ def test_what_contradicts_itself_is_refused(
 
 def test_purge_is_for_lists() -> None:
     with pytest.raises(OptionError, match="purge: it goes with groups"):
-        _groups.understand([{"name": "g"}], single=True, purge=True)
+        _group_wishes.understand([{"name": "g"}], single=True, purge=True)
 
 
 def test_what_is_understood() -> None:
@@ -214,7 +215,7 @@ def test_what_is_understood() -> None:
     ],
 )
 def test_what_is_written_as_a_string(option: str, text: str, expected: bool) -> None:
-    assert _groups.is_text(option, text) is expected
+    assert _group_values.is_text(option, text) is expected
 
 
 # Options of this engine
@@ -295,7 +296,7 @@ def test_what_the_engine_shows_can_be_declared_as_it_is(family: str) -> None:
         now = group("g", family, **limits)
         entry: dict[str, t.Any] = {"name": "g", "extra_options": {}}
         for name, text in now.limits.items():
-            (entry if name in _groups.LIMIT_OPTIONS else entry["extra_options"])[name] = text
+            (entry if name in _group_wishes.LIMIT_OPTIONS else entry["extra_options"])[name] = text
         assert steps(entry, now=[now], family=family) == []
 
 

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils import _group_values, _group_wishes, _groups
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,7 +94,7 @@ def rendered(step: _groups.Step) -> GroupStatement:
 
 
 def value(option: str, text: str) -> Value:
-    assert _groups.is_text(option, text) == (option in TEXTS)
+    assert _group_values.is_text(option, text) == (option in TEXTS)
     return Value("string" if option in TEXTS else "int", text)
 
 
@@ -161,7 +161,7 @@ def _engine(profile: Profile, declared: dict[str, dict[str, t.Any]], owners: dic
     return engine
 
 
-def wish_lists(profile: Profile) -> st.SearchStrategy[_groups.Wishes]:
+def wish_lists(profile: Profile) -> st.SearchStrategy[_group_wishes.Wishes]:
     absent = st.just({"state": "absent"})
     present = limits(profile)
     entries = st.dictionaries(
@@ -173,11 +173,11 @@ def wish_lists(profile: Profile) -> st.SearchStrategy[_groups.Wishes]:
 
 def _wishes(
     entries: dict[str, dict[str, t.Any]], owners: dict[str, str], purge: bool, purge_roles: bool
-) -> _groups.Wishes:
+) -> _group_wishes.Wishes:
     listed: list[dict[str, t.Any]] = []
     for name, entry in entries.items():
         absent = "state" in entry
-        if absent and name in _groups.BUILT_IN:
+        if absent and name in _group_wishes.BUILT_IN:
             continue
         roles = [
             role for role, owner in owners.items() if owner == name and (name != "admin_group" or role == "gpadmin")
@@ -186,7 +186,7 @@ def _wishes(
     drops = purge or any("state" in entry for entry in listed)
     takers = [entry["name"] for entry in listed if "state" not in entry and entry["name"] != "admin_group"]
     taker = takers[0] if takers else "default_group"
-    return _groups.understand(
+    return _group_wishes.understand(
         listed,
         single=False,
         purge=purge,
@@ -197,7 +197,7 @@ def _wishes(
     )
 
 
-def end_is_legal(engine: Engine, wishes: _groups.Wishes) -> bool:
+def end_is_legal(engine: Engine, wishes: _group_wishes.Wishes) -> bool:
     """Written down once more, with the model as the judge: put everything there at once, then touch each group."""
     profile = engine.profile
     groups = dict(engine.state.groups)
@@ -226,7 +226,7 @@ def end_is_legal(engine: Engine, wishes: _groups.Wishes) -> bool:
     return all(judge.run(touch) is None for touch in touches)
 
 
-def check(engine: Engine, wishes: _groups.Wishes, stop: int) -> None:
+def check(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
     known = facts(engine.profile)
     if not end_is_legal(engine, wishes):
         with pytest.raises(OptionError):
@@ -254,7 +254,7 @@ def check(engine: Engine, wishes: _groups.Wishes, stop: int) -> None:
     assert half_way.limits() == engine.limits()
 
 
-def check_deadlock(engine: Engine, wishes: _groups.Wishes) -> None:
+def check_deadlock(engine: Engine, wishes: _group_wishes.Wishes) -> None:
     """Nothing can be lent: nobody who is to have a percentage has more than one."""
     assert engine.profile.cpu_sums
     for desired in wishes.desired:
@@ -270,7 +270,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 def test_plans_are_legal_complete_and_final(profile: Profile) -> None:
     @settings(max_examples=700, deadline=None)
     @given(engines(profile), wish_lists(profile), st.integers(0, 8))
-    def holds(engine: Engine, wishes: _groups.Wishes, stop: int) -> None:
+    def holds(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
         check(engine, wishes, stop)
 
     holds()
@@ -297,6 +297,6 @@ def test_cores_and_percentages_change_hands(profile: Profile) -> None:
     def holds(now: dict[str, dict[str, t.Any]], then: dict[str, dict[str, t.Any]], stop: int) -> None:
         engine = _engine(profile, now, {})
         entries = [{"name": name, **options} for name, options in then.items()]
-        check(engine, _groups.understand(entries, single=False, allow_lockout=True), stop)
+        check(engine, _group_wishes.understand(entries, single=False, allow_lockout=True), stop)
 
     holds()
