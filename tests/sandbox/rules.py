@@ -175,12 +175,12 @@ def _limits_of_create(profile: Profile, statement: CreateGroup, usage: Usage) ->
             raise Refusal(SYNTAX, profile.duplicate_option % name)
         seen.add(name)
         limits[name] = _checked(profile, option, value, usage)
+        if name == "cpuset":  # what comes after it in the statement holds, as a real Greenplum 7 showed
+            limits.update(profile.reset_by_cpuset)
     if {profile.cpu_option, "cpuset"} <= seen:
         raise Refusal(INVALID_VALUE, f"can't specify both {profile.cpu_option} and cpuset")
     if not {profile.cpu_option, "cpuset"} & seen:
         raise Refusal(INVALID_VALUE, f"must specify {profile.cpu_option} or cpuset")
-    if "cpuset" in seen:
-        limits.update(profile.reset_by_cpuset)
     _check_conflicts(limits)
     return limits
 
@@ -237,7 +237,7 @@ def _checked(profile: Profile, option: Option, value: Value, usage: Usage) -> st
     if option.kind == "text":
         return value.text
     if option.kind == "cpuset":
-        for part in value.text.split(";") if profile.catalog_bypass else [value.text]:
+        for part in value.text.split(";"):
             cpuset_cores(part)
         return value.text
     if option.kind == "auditor":
@@ -300,10 +300,19 @@ def _check_cores(profile: Profile, group: Group, others: list[Group]) -> None:
     if missing:
         raise Refusal(INVALID_VALUE, f"cpu cores {_ranges(missing)} are unavailable on the system")
     for other in others:
-        if other.limits["cpuset"] != "-1":
-            shared = cores & cpuset_cores(other.limits["cpuset"].split(";")[0])
-            if shared:
-                raise Refusal(INVALID_VALUE, f"cpu cores {_ranges(shared)} are used by resource group {other.name}")
+        if other.limits["cpuset"] == "-1":
+            continue
+        for mine, theirs in zip(_halves(group), _halves(other), strict=True):
+            if mine & theirs:
+                raise Refusal(
+                    INVALID_VALUE, f"cpu cores {_ranges(mine & theirs)} are used by resource group {other.name}"
+                )
+
+
+def _halves(group: Group) -> tuple[set[int], set[int]]:
+    """The cores of the coordinator and of the segments; one part is for both."""
+    coordinator, _semicolon, segments = group.limits["cpuset"].partition(";")
+    return cpuset_cores(coordinator), cpuset_cores(segments or coordinator)
 
 
 def _ranges(cores: set[int]) -> str:
