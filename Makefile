@@ -39,7 +39,7 @@ test:  ## everything that CI checks
 	@$(MAKE) unit contract integration
 
 demo: .venv/demo.stamp | $(LINK)  ## see it work, without a cluster
-	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo
+	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo $(PROFILE)
 
 # The environment
 

@@ -17,6 +17,8 @@ HANDED_ON = "victim_message"
 class ActionModule(ActionBase):
     """Runs the module with all else as it was given."""
 
+    _supports_async = True
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The result of the module."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)

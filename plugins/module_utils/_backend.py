@@ -21,7 +21,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import Gpops
 from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
 
-MESSAGE_BYTES = 128
+# One less than the engines' buffer: they cut the rest off, if need be in the middle of a character.
+MESSAGE_BYTES = 127
 _QUERY_LENGTH = 1024
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -128,9 +129,9 @@ def understand(options: t.Mapping[str, t.Any]) -> _Request:
         plan=_signals.Plan(
             state=policy.state,
             cancel_first=options["cancel_first"],
-            grace_period=_selection.duration("grace_period", options["grace_period"]),
+            grace_period=_selection.waiting_time("grace_period", options["grace_period"]),
             wait=options["wait"],
-            wait_timeout=_selection.duration("wait_timeout", options["wait_timeout"]),
+            wait_timeout=_selection.waiting_time("wait_timeout", options["wait_timeout"]),
         ),
     )
 
@@ -148,7 +149,8 @@ def _look(
     session, snapshot = _processes.read(session, engine, session.deadline, with_locks)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
-    return session, choose(snapshot.backends, request, options)
+    with session.deadline.enforced(_selection.TOO_SLOW):
+        return session, choose(snapshot.backends, request, options)
 
 
 def choose(
@@ -160,7 +162,9 @@ def choose(
         chosen = request.selection.choose(backends)
         known = {backend.pid for backend in backends}
         early = [
-            _victims.Verdict(_processes.Backend(pid=pid, sess_id=0), _victims.GONE, "there is no such process")
+            _victims.Verdict(
+                _processes.Backend(pid=pid, sess_id=0), _victims.GONE, "no session with this pid is listed"
+            )
             for pid in dict.fromkeys(options.get("pids") or ())
             if pid not in known
         ]
@@ -229,7 +233,10 @@ def result(
 def _privilege(engine: _engine.Engine) -> str:
     """Who may signal others on this engine."""
     if engine.interface == _engine.MDB:
-        return "mdb_toolkit signals for members of mdb_admin, and never a superuser's session"
+        return (
+            "mdb_toolkit signals for members of mdb_admin, and never a superuser's session; "
+            "a superuser can, with toolkit=native"
+        )
     if engine.family == "gp6":
         return "on this engine that takes a superuser, or the session's own role"
     return "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"

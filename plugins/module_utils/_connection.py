@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import threading
 import time
 import traceback
@@ -83,10 +84,18 @@ _LIBPQ_NAMES = {
     "ssl_key": "sslkey",
 }
 _MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-_SECRET_PARAMS = ("password", "sslpassword", "oauth_client_secret")
+# What of connect_params a result may repeat.
+_OPEN_PARAMS = frozenset(
+    "host hostaddr port dbname database user application_name connect_timeout client_encoding service options sslmode "
+    "sslrootcert sslcert sslkey sslcrl sslsni ssl_min_protocol_version ssl_max_protocol_version channel_binding "
+    "gssencmode krbsrvname keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout passfile "
+    "target_session_attrs load_balance_hosts requirepeer require_auth".split()
+)
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
 _CLOSE_SECONDS = 0.5
+MAX_TIMEOUT = 86400
+MAX_PORT = 65535
 # From this PostgreSQL base on; on Greenplum 6 (9.4) every role may set it.
 _BYPASS_IS_THE_SUPERUSERS = 120000
 
@@ -107,6 +116,30 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left, never negative."""
         return max(0.0, self._end - self._clock())
+
+    @contextlib.contextmanager
+    def enforced(self, message: str) -> t.Iterator[None]:
+        """Interrupt what is computed inside when the time is over, such as a regular expression that backtracks.
+
+        Only the main thread can be interrupted; elsewhere nothing is enforced.
+
+        Raises:
+            DeadlineExceeded: With this message.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def expire(*_dummy: object) -> t.NoReturn:
+            raise DeadlineExceeded(message)
+
+        before = signal.signal(signal.SIGALRM, expire)
+        signal.setitimer(signal.ITIMER_REAL, max(self.remaining(), 0.001))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
     def part(self, share: float) -> Deadline:
         """A deadline that ends after this share of the time that is left."""
@@ -133,8 +166,13 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
     Raises:
         OptionError: O(timeout) or O(connect_params) cannot be used.
     """
-    if not options["timeout"] > 0:
-        raise OptionError("timeout", f"{options['timeout']} is not allowed; it is a number of seconds above 0")
+    if not 0 < options["timeout"] <= MAX_TIMEOUT:
+        raise OptionError(
+            "timeout", f"{options['timeout']} is not allowed; it is a number of seconds above 0, at most {MAX_TIMEOUT}"
+        )
+    port = options.get("login_port")
+    if port is not None and not 0 < port <= MAX_PORT:
+        raise OptionError("login_port", f"{port} is not allowed; it is a number from 1 to {MAX_PORT}")
     params: dict[str, t.Any] = {
         "client_encoding": "UTF8",
         "fallback_application_name": "gpops.toolkit",
@@ -143,6 +181,7 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
         if options.get(option) not in (None, ""):
             params[name] = options[option]
     params.update(options.get("connect_params") or {})
+    params["client_encoding"] = "UTF8"
     if "dsn" in params:
         raise OptionError("connect_params", "dsn is not allowed; give its parameters one by one")
     named = ("dbname", "database", "service")
@@ -164,7 +203,8 @@ def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if shown.get("login_password"):
         shown["login_password"] = _MASK
     params = shown.get("connect_params") or {}
-    shown["connect_params"] = {name: _MASK if name in _SECRET_PARAMS else value for name, value in params.items()}
+    # Also what is not libpq's: it may be a password under a name that was mistyped.
+    shown["connect_params"] = {name: value if name in _OPEN_PARAMS else _MASK for name, value in params.items()}
     return shown
 
 
@@ -276,6 +316,9 @@ class Session:
         limit = max(1, int(1000 * (remaining - min(1.0, remaining * 0.2))))
         settings = [
             sql.SQL("SET search_path = pg_catalog"),
+            # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
+            # and a text of another database that has no equivalent in ours does not fail the listing.
+            sql.SQL("SET client_encoding = 'SQL_ASCII'"),
             sql.SQL("SET statement_timeout = {}").format(sql.Literal(limit)),
             # Before the statement's, whose error would not say that it was a lock.
             sql.SQL("SET lock_timeout = {}").format(sql.Literal(max(1, limit * 9 // 10))),
@@ -327,7 +370,7 @@ class Session:
             return t.cast(Rows, self._driver.call(run, limit.remaining()))
         except queue.Empty:
             raise DeadlineExceeded(
-                f"{self.where} did not answer within timeout ({limit.seconds:g} s)", statement=text
+                f"{self.where} did not answer within {limit.seconds:.3g} s of timeout", statement=text
             ) from None
         except psycopg2.Error as error:
             raise self._failure(error, text) from None

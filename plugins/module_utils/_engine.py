@@ -17,6 +17,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import Gpops
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group, on every engine.
+# What is called later must belong to a superuser: the owner of a database could plant a function or view of that name.
 _PROBE = """
 SELECT pg_catalog.version() AS version_text,
        r.rolname::text AS role,
@@ -41,8 +42,15 @@ SELECT pg_catalog.version() AS version_text,
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
           JOIN pg_catalog.pg_type y ON y.oid = p.prorettype
+          JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND o.rolsuper
          WHERE n.nspname = 'mdb_toolkit'
            AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions,
+       (SELECT pg_catalog.bool_and(o.rolsuper)
+          FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+         WHERE n.nspname = 'gp_toolkit'
+           AND c.relname IN ('gp_resgroup_config', 'gp_resgroup_status')) AS group_views_trusted,
        (SELECT pg_catalog.string_agg(p.proname::text, ',')
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -79,6 +87,7 @@ class Engine:
         lock_columns: Of the lock table, as that interface has it.
         signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
         message_functions: Those of pg_catalog that take a message.
+        group_views_trusted: The views of gp_toolkit are there and belong to a superuser.
     """
 
     family: str
@@ -96,6 +105,7 @@ class Engine:
     lock_columns: frozenset[str]
     signal_functions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     message_functions: frozenset[str] = frozenset()
+    group_views_trusted: bool = True
 
     @property
     def toolkit_spends_session(self) -> bool:
@@ -157,6 +167,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         lock_columns=locks,
         signal_functions=_signal_functions(interface, functions),
         message_functions=frozenset(name for name in (row["message_functions"] or "").split(",") if name),
+        group_views_trusted=bool(row["group_views_trusted"]),
     )
 
 
@@ -205,7 +216,8 @@ def _interface(toolkit: str, state: str, row: t.Mapping[str, t.Any]) -> str:
     if state == "forbidden":
         raise OptionError(
             "toolkit",
-            f"role {row['role']} may not use mdb_toolkit; log in as a member of mdb_admin, "
+            f"role {row['role']} may not use mdb_toolkit, or its functions do not belong to a superuser and are not "
+            "trusted; log in as a member of mdb_admin, "
             "or set toolkit to auto or native",
         )
     return MDB

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import is_text
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
 
@@ -19,7 +19,6 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts
 _NOT_LIMITS = ("groupid", "groupname")
 # The values of gp_resource_manager with which groups are enforced.
 _ENFORCING = ("group", "group-v2")
-_NO_SUCH_VIEW = ("42P01", "3F000")
 
 # As one JSON text each, whatever columns the engine has.
 _READ = """
@@ -70,16 +69,12 @@ def read(session: Session, engine: Engine) -> Reading:
     Raises:
         GpopsError: Any error of the session.
     """
-    try:
-        row = session.execute(_READ).rows[0]
-    except StatementError as error:
-        if error.sqlstate in _NO_SUCH_VIEW:
-            raise GpopsError(
-                f"database {engine.database} has no gp_toolkit.gp_resgroup_config; on this engine it may have to be "
-                "installed with CREATE EXTENSION gp_toolkit",
-                **error.result,
-            ) from None
-        raise
+    if not engine.group_views_trusted:
+        raise GpopsError(
+            f"database {engine.database} has no gp_toolkit.gp_resgroup_config that belongs to a superuser; "
+            "set login_db to one that has it, or install it with CREATE EXTENSION gp_toolkit"
+        )
+    row = session.execute(_READ).rows[0]
     return reading_from(json.loads(row[0] or "[]"), json.loads(row[1] or "[]"), row[2], engine)
 
 

@@ -50,7 +50,8 @@ class ServerLine:
         if self._spent:
             self.renew()
         self._spent = self._engine.toolkit_spends_session
-        return self._session.execute(statement, deadline=self._deadline).rows
+        # Half of what is left: if the server goes silent, there is time to look again from a new connection.
+        return self._session.execute(statement, deadline=self._deadline.part(0.5)).rows
 
     def renew(self) -> None:
         """Take a new session in place of this one."""

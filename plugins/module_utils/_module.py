@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 
 Operation = t.Callable[[t.Mapping[str, t.Any], bool], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
 
@@ -35,9 +35,28 @@ def run_module(operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> 
     if _connection.PSYCOPG2_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=_connection.PSYCOPG2_IMPORT_ERROR)
     try:
+        _check_texts(options)
         result, warnings = operation(options, module.check_mode)
     except GpopsError as error:
         module.fail_json(msg=error.message, **error.result)
     for warning in warnings:
         module.warn(warning)
     module.exit_json(**result)
+
+
+def _check_texts(values: t.Mapping[str, t.Any], prefix: str = "") -> None:
+    """No text can hold what the protocol cannot: the server would see another text, cut off."""
+    for name, value in values.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, dict):
+                _check_texts(part, f"{prefix}{name}.")
+            elif isinstance(part, str) and ("\0" in part or not _is_encodable(part)):
+                raise OptionError(prefix + name, "it has a NUL character or half of a surrogate pair, which is no text")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -66,10 +66,14 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         session.close()
     if options.get("blocking") and snapshot.locks_problem:
         raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
-    return result(options, selection, engine, snapshot), warnings(engine, snapshot, with_locks)
+    with deadline.enforced(_selection.TOO_SLOW):
+        found = result(options, selection, engine, snapshot)
+    return found, warnings(engine, snapshot, with_locks)
 
 
 def _check(options: t.Mapping[str, t.Any]) -> None:
+    if options["fields"] is not None and not options["fields"]:
+        raise OptionError("fields", "an empty list is not allowed; leave it out for all fields")
     for option in ("limit", "query_max_length"):
         if options[option] is not None and options[option] < 0:
             raise OptionError(option, f"{options[option]} is not allowed; it is a number, 0 or more")

@@ -82,7 +82,7 @@ class Backend:
     application_name: str | None = None
     client_addr: str | None = None
     state: str | None = None
-    waiting: bool = False
+    waiting: bool | None = False
     waiting_reason: str | None = None
     wait_event_type: str | None = None
     wait_event: str | None = None
@@ -160,7 +160,7 @@ def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None)
     """PURE: the rows of the statement -> the snapshot."""
     locks = [Lock(**row) for row in lock_rows]
     waits = waiting_sessions(locks)
-    backends = [_backend(row, waits.get(row["sess_id"])) for row in processes]
+    backends = [_backend(row, waits.get(row["sess_id"]), locks_problem is None) for row in processes]
     # Rows without a start are hidden ones: last.
     backends.sort(key=lambda backend: (backend.backend_start or "~", not backend.application_name, backend.pid))
     backends = _without_readers(backends)
@@ -181,20 +181,23 @@ def _without_readers(backends: list[Backend]) -> list[Backend]:
     return list(sessions.values())
 
 
-def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None) -> Backend:
+def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None, locks_known: bool) -> Backend:
     ages: dict[str, t.Any] = {name: _age(row.get(name)) for name in _AGE_FIELDS}
     reason = _waiting_reason(row, lock_wait)
     # After a wait that was cancelled, an idle row of Greenplum 6 still shows the group of that wait.
     group = None if row.get("state") == "idle" else row.get("running_group")
     plain: dict[str, t.Any] = {name: row.get(name) for name in _PLAIN_FIELDS}
+    hidden = row.get("query") == _HIDDEN_QUERY
+    running = row.get("state") in (None, "active")
     return Backend(
         **plain,
         **ages,
-        waiting=reason is not None,
+        # Without the lock table a statement that runs may wait on a segment, and of a hidden row nothing is known.
+        waiting=None if reason is None and (hidden or (running and not locks_known)) else reason is not None,
         waiting_reason=reason,
         wait_age=_wait_age(row, reason, ages),
         resource_group=row["role_group"] if group in (None, "", _UNKNOWN_GROUP) else group,
-        hidden=row.get("query") == _HIDDEN_QUERY,
+        hidden=hidden,
     )
 
 

@@ -24,17 +24,33 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LITERALS = ("dollar", "escape", "string", "number")
+# White space and comments, which may stand between any two words.
+_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
 _PASSWORD = re.compile(
-    r"(\bpassword\s*(?:=\s*)?)((?:[eE]|[uU]&)?'(?:[^'\\]|\\.|'')*(?:'|\Z)|\$(\w*)\$.*?(?:\$\3\$|\Z))",
-    re.IGNORECASE | re.DOTALL,
+    rf"""
+    (\bpassword"?{_GAP}(?:(?::=|=>|=){_GAP})?)
+    (
+        (?:[eE]|[uU]&)?'(?:[^'\\]|\\.|'')*(?:'|\Z) (?:\s*\n\s*'(?:[^']|'')*(?:'|\Z))*   # also continued on a new line
+      | \$(\w*)\$.*?(?:\$\3\$|\Z)
+      | "[^"]*(?:"|\Z)
+      | \\'(?:[^'\\]|\\[^'])*(?:\\'|\Z)                                                # inside of E'...'
+    )
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
+# Inside of '...', where each quote is doubled.
+_PASSWORD_IN_STRING = re.compile(r"(\bpassword\s*=\s*)''(?:[^']|'''')*(?:''|\Z)", re.IGNORECASE)
 _PASSWORD_IN_CONNINFO = re.compile(r"(\bpassword\s*=\s*)([^\s'\";]+)", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"(://[^\s:/@'\"]*:)([^\s@'\"]+)(?=@)")
 
 
 def mask_passwords(text: str) -> str:
     """The text with the value after each PASSWORD replaced, as in ALTER ROLE or a connection string."""
-    masked = _PASSWORD.sub(lambda found: f"{found.group(1)}'{REDACTED}'", text)
-    return _PASSWORD_IN_CONNINFO.sub(lambda found: found.group(1) + REDACTED, masked)
+    masked = _PASSWORD_IN_STRING.sub(lambda found: found.group(1) + REDACTED, text)
+    masked = _PASSWORD.sub(lambda found: f"{found.group(1)}'{REDACTED}'", masked)
+    for pattern in (_PASSWORD_IN_CONNINFO, _PASSWORD_IN_URL):
+        masked = pattern.sub(lambda found: found.group(1) + REDACTED, masked)
+    return masked
 
 
 def redact_literals(text: str) -> str:

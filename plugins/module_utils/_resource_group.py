@@ -59,7 +59,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         GpopsError: In plain words, with what was applied once something was.
     """
     wishes = understand(options)
-    wait_timeout = _selection.duration("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
+    wait_timeout = _selection.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
     deadline = _connection.Deadline(options["timeout"])
     session = _connection.Session(options, deadline)
     engine = None

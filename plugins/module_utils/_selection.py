@@ -33,9 +33,14 @@ STATES = (
     "fastpath function call",
     "disabled",
 )
+TOO_SLOW = (
+    "query_regex or exclude_query_regex: matching the query texts took longer than timeout; "
+    "write the expression so that it does not backtrack, without a repetition inside a repetition"
+)
 ANY_WAIT = "any"
 LOCAL = "local"
 RUNNING_STATES = ("active", "fastpath function call")
+MAX_WAIT = 7 * 86400.0
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)\Z")
 
@@ -150,7 +155,7 @@ def _criterion(option: str, value: t.Any) -> _Test:
     if option == "states":
         return lambda backend: backend.state in value
     if option == "waiting_for":
-        return lambda backend: backend.waiting and (ANY_WAIT in value or backend.waiting_reason in value)
+        return lambda backend: bool(backend.waiting) and (ANY_WAIT in value or backend.waiting_reason in value)
     if option == "blocking":
         if value < 1:
             raise OptionError(option, f"{value} is not allowed; it is a number of sessions, 1 or more")
@@ -205,6 +210,18 @@ def duration(option: str, value: t.Any) -> float:
             option, f"{value!r} is not a duration; use seconds, or a number with s, m, h or d, such as 90s, 15m, 2h, 1d"
         )
     return float(found.group("number")) * _UNIT_SECONDS[found.group("unit")]
+
+
+def waiting_time(option: str, value: t.Any) -> float:
+    """A duration that is waited for, at most seven days.
+
+    Raises:
+        OptionError: It is none, or longer.
+    """
+    seconds = duration(option, value)
+    if seconds > MAX_WAIT:
+        raise OptionError(option, f"{value} is not allowed; it is at most 7d")
+    return seconds
 
 
 def names_test(option: str, patterns: t.Iterable[str]) -> _ValueTest:

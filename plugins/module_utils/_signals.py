@@ -9,6 +9,7 @@ return nothing. The outcome is what a look shows afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import typing as t
@@ -187,8 +188,10 @@ class _Run:
             return Ending(state, "it ended after an earlier signal of this run", was)
         if now is None:
             return Ending(GONE, "it ended before the signal", was)
-        if not _same_session(victim, now):
+        if not _same_process(victim, now):
             return Ending(CHANGED, "another session has this pid now", was)
+        if now.sess_id != victim.sess_id:
+            return Ending(CHANGED, "the engine has reset the session, which has a new number now", was)
         if returned.get(victim.pid) is False:
             return Ending(REFUSED, "the engine did not send the signal and says no more", was)
         return Ending(CHANGED, "the session is at another statement now, or at none", was)
@@ -199,11 +202,14 @@ class _Run:
         pause = _FIRST_PAUSE
         left = list(victims)
         while True:
-            try:
-                now = self._line.look([victim.pid for victim in left])
-            except (*_LOST, StatementError) as error:
-                self._after_loss(left, state, error)
-                return []
+            now = self._look_or_renew([victim.pid for victim in left])
+            if isinstance(now, GpopsError):
+                if self._clock.now() >= end:
+                    self._after_loss(left, state, now)
+                    return []
+                self._clock.sleep(pause)
+                pause = min(pause * 1.6, _LONGEST_PAUSE)
+                continue
             for victim in left:
                 if _done(victim, now.get(victim.pid), state):
                     self._endings[victim.pid] = Ending(state, _words(state), signalled=True)
@@ -213,6 +219,15 @@ class _Run:
                 return left
             self._clock.sleep(min(pause, rest))
             pause = min(pause * 1.6, _LONGEST_PAUSE)
+
+    def _look_or_renew(self, pids: t.Sequence[int]) -> dict[int, Backend] | GpopsError:
+        """A look; or why there was none, with a new connection for the next one if there is a free one."""
+        try:
+            return self._line.look(pids)
+        except (*_LOST, StatementError) as error:
+            with contextlib.suppress(GpopsError):
+                self._line.renew()
+            return error
 
     def _after_loss(self, victims: t.Sequence[Backend], state: str, error: GpopsError) -> None:
         """One attempt to look again from a new connection, to say as much as can be known."""
@@ -234,13 +249,14 @@ class _Run:
             self._endings[victim.pid] = ending
 
 
-def _same_session(victim: Backend, now: Backend | None) -> bool:
-    return now is not None and (now.sess_id, now.backend_start) == (victim.sess_id, victim.backend_start)
+def _same_process(victim: Backend, now: Backend | None) -> bool:
+    # Not by sess_id: after a failure on a segment the engine gives a session that lives on a new one.
+    return now is not None and now.backend_start == victim.backend_start
 
 
 def _done(victim: Backend, now: Backend | None, state: str) -> bool:
     """Whether what was to end has ended."""
-    if now is None or not _same_session(victim, now):
+    if now is None or not _same_process(victim, now):
         return True
     return state == CANCELLED and (now.query_start != victim.query_start or now.state not in RUNNING_STATES)
 

@@ -84,7 +84,11 @@ def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
         return list(chosen)
     # By what would be ended: the statement of a cancel, else the session.
     started = "query_start" if policy.state == CANCELLED else "backend_start"
-    known = [backend for backend in chosen if getattr(backend, started) is not None]
+    known = [
+        backend
+        for backend in chosen
+        if getattr(backend, started) is not None and (policy.state != CANCELLED or backend.state in RUNNING_STATES)
+    ]
     known.sort(key=lambda backend: (getattr(backend, started), backend.pid))
     picked = {"oldest": known[:1], "newest": known[-1:], "all_but_oldest": known[1:]}[policy.victims]
     return [backend for backend in chosen if backend in picked]
@@ -93,7 +97,9 @@ def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
 def _verdict(
     backend: Backend, policy: Policy, user_is_protected: t.Callable[..., bool], app_is_protected: t.Callable[..., bool]
 ) -> Verdict:
-    if backend.usename is None or user_is_protected(backend.usename):
+    if backend.usename is None and policy.protected_users:
+        return Verdict(backend, PROTECTED, "its user is unknown, perhaps dropped; empty protected_users to end it")
+    if user_is_protected(backend.usename):
         return Verdict(backend, PROTECTED, f"user {backend.usename} is one of protected_users")
     if backend.is_superuser is not False and not policy.allow_superusers:
         return Verdict(backend, PROTECTED, "a superuser's session; allow_superusers was not given")
@@ -101,6 +107,8 @@ def _verdict(
         return Verdict(backend, PROTECTED, f"{backend.application_name!r} is one of protected_applications")
     if backend.backend_start is None or backend.hidden:
         return Verdict(backend, REFUSED, "this role may not see enough of the session to tell it from another one")
+    if policy.state == CANCELLED and backend.state in (None, "disabled"):
+        return Verdict(backend, REFUSED, "what the session runs cannot be seen, so its statement cannot be told")
     if policy.state == CANCELLED and backend.state not in RUNNING_STATES:
         return Verdict(
             backend,
@@ -132,8 +140,8 @@ def seen_before(records: t.Any, state: str) -> list[Backend]:
 def _record(number: int, record: t.Mapping[str, t.Any]) -> Backend:
     try:
         backend = Backend(
-            pid=int(record["pid"]),
-            sess_id=int(record["sess_id"]),
+            pid=int(str(record["pid"])),
+            sess_id=int(str(record["sess_id"])),
             usename=record.get("usename"),
             datname=record.get("datname"),
             backend_start=record.get("backend_start"),
@@ -157,8 +165,10 @@ def still_there(record: Backend, now: Backend | None, state: str) -> Verdict | N
         return Verdict(record, GONE, "the session has ended since it was seen")
     if record.backend_start is None or now.backend_start is None:
         return Verdict(record, REFUSED, "this role may not see enough of the session to tell it from another one")
-    if (record.sess_id, record.backend_start) != (now.sess_id, now.backend_start):
+    if record.backend_start != now.backend_start:
         return Verdict(record, CHANGED, "another session has this pid now")
+    if record.sess_id != now.sess_id:
+        return Verdict(now, CHANGED, "the engine has reset the session, which has a new number now")
     if state == CANCELLED and record.query_start != now.query_start:
         return Verdict(now, CHANGED, "the session is at another statement now")
     return None

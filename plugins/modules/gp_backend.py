@@ -113,6 +113,9 @@ options:
       - Replace each string and number in the query texts of the result by V(?).
     type: bool
     default: false
+notes:
+  - What the criteria say is judged when the sessions are listed, some milliseconds before the signal. In between, a
+    session that was idle in a transaction may have gone on with its work. Identity is checked with the signal itself.
 seealso:
   - module: gpops.toolkit.gp_process_info
 """

@@ -158,6 +158,7 @@ processes:
         - On Greenplum 7 and Cloudberry it is derived from the wait events. Waits that are a part of running, such as
           for a disk, are not counted.
         - A wait for a lock on a segment only is taken from the lock table.
+        - V(null) if it cannot be known, as of a session that this role may not see.
       type: bool
     waiting_reason:
       description:
@@ -210,6 +211,8 @@ processes:
     blocked_by:
       description:
         - Pids of the sessions that hold, or queued earlier for, what this one waits for, anywhere in the cluster.
+        - Who queued earlier is known where the lock table has the start of the wait (Cloudberry). Elsewhere the older
+          statement is taken for the earlier one, which is wrong for a statement that asks for its lock late.
         - V(null) if the lock table could not be read.
       type: list
       elements: int

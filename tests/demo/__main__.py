@@ -8,6 +8,7 @@ python tests/demo [gp6|gp7|cb]
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -57,6 +58,7 @@ def play(title: str, box: Sandbox, playbook: str, *arguments: str) -> None:
     print(shlex.join(["$", "ansible-playbook", Path(playbook).name, *arguments]).replace("'$'", "$"), flush=True)
     environ = {
         "ANSIBLE_NOCOWS": "true",
+        "ANSIBLE_REMOTE_TMP": str(Path(box.dir) / "ansible"),
         "GPOPS_DEMO_HOST": box.host,
         "GPOPS_DEMO_PORT": str(box.port),
     }
@@ -80,7 +82,9 @@ def main() -> None:
     print(f"Starting an embedded engine that speaks {profile} ...", flush=True)
     with Sandbox(profile=profile) as box:
         cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
-        with Scene(cluster) as scene:
+        with Scene(cluster) as scene, contextlib.ExitStack() as last:
+            # A second Ctrl-C does not interrupt the cleaning up after the first.
+            last.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
             misbehave(scene)
             processes("Everything that goes on, the oldest session first:", box)
             processes("Who holds others up, the worst first:", box, blocking=1, sort_by="blocks")
@@ -96,7 +100,7 @@ def main() -> None:
             play("Resource groups from the inventory, as a CI job sees the drift:", box, groups, "--check", "--diff")
             play("Apply them:", box, groups)
             play("Once more, nothing is left to do:", box, groups)
-    print("\nAll sessions ended, the engine stopped, nothing left behind. Next: README.md, and make test.")
+    print("\nThe sessions of the demo were closed, the engine stopped, nothing is left behind. Next: README.md.")
 
 
 if __name__ == "__main__":

@@ -216,6 +216,15 @@ def test_no_criterion_is_an_error(cluster: Cluster) -> None:
         assert found["option"] == "match_all"
 
 
+@pytest.mark.parametrize("option", ["wait_timeout", "grace_period"])
+def test_a_wait_without_an_end_is_refused_before_the_signal(cluster: Cluster, scene: Scene, option: str) -> None:
+    victim = idle(scene)
+    found = backend(cluster, state="terminated", pids=[victim.pid], **{option: "9999999999"})
+    assert found.failed
+    assert found["msg"].startswith(f"{option}: ")
+    assert alive(scene, victim)
+
+
 def test_over_the_cap_nobody_is_signalled(cluster: Cluster, scene: Scene) -> None:
     victims = [idle(scene) for dummy in range(3)]
     found = backend(cluster, state="terminated", application_names=[NAME], max_victims=2)

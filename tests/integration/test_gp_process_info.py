@@ -308,7 +308,7 @@ def test_a_server_that_goes_silent_at_any_statement(cluster: Cluster) -> None:
             found = run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.admin)), "timeout": 2})
             assert time.monotonic() - start < 2 + MARGIN
             assert found.failed
-            assert "timeout (2 s)" in found["msg"]
+            assert "2 s of timeout" in found["msg"]
 
 
 def test_a_server_that_never_greets() -> None:
@@ -332,6 +332,56 @@ def test_a_lock_on_the_catalog_does_not_hold_it_for_ever(cluster: Cluster, scene
     assert found["sqlstate"] in ("55P03", "57014")
 
 
+def test_a_planted_schema_is_not_trusted(cluster: Cluster, scene: Scene) -> None:
+    """Who owns a database can make a schema of that name in it, with functions that a superuser must not run."""
+    scene.sql("DROP DATABASE IF EXISTS gpops_it_planted")
+    scene.sql(f"CREATE DATABASE gpops_it_planted OWNER {cluster.other}")
+    try:
+        owner = scene.client(cluster.other, "gpops_it_planted")
+        owner.run(
+            "CREATE SCHEMA mdb_toolkit",
+            "CREATE FUNCTION mdb_toolkit.pg_stat_activity() RETURNS SETOF pg_catalog.pg_stat_activity LANGUAGE plpgsql "
+            "AS $$ BEGIN RAISE EXCEPTION 'it ran'; END $$",
+        )
+        owner.close()
+        found = info(cluster, database="gpops_it_planted")
+        assert not found.failed, found
+        assert found["engine"]["interface"] == "native"
+        forced = info(cluster, database="gpops_it_planted", toolkit="mdb")
+        assert "do not belong to a superuser" in forced["msg"]
+    finally:
+        eventually(lambda: _dropped(scene, "gpops_it_planted"), "the test's database is dropped")
+
+
+def test_an_expression_that_backtracks_ends_by_the_deadline(cluster: Cluster, scene: Scene) -> None:
+    scene.client(cluster.user).run(f"SELECT '{'a' * 60}'")
+    start = time.monotonic()
+    found = info(cluster, timeout=3, query_regex="^SELECT '(a|aa)+$")
+    assert time.monotonic() - start < 3 + MARGIN
+    assert found.failed
+    assert found["msg"].startswith("query_regex")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": 1e308}, "timeout: "),
+        ({"timeout": "inf"}, "timeout: "),
+        ({"login_port": 0}, "login_port: "),
+        ({"login_user": "o\0ps"}, "login_user: "),
+        ({"users": ["o\0ps"]}, "users: "),
+        ({"fields": []}, "fields: "),
+        ({"connect_params": {"passwd": "s3cret"}}, "connect_params: "),
+        ({"connect_params": {"dsn": "password=s3cret"}}, "connect_params: "),
+    ],
+)
+def test_odd_values_are_one_error_and_give_nothing_away(options: dict[str, t.Any], words: str) -> None:
+    found = run_module("gp_process_info", {"login_host": "127.0.0.1", "login_port": 1, **options})
+    assert found.failed
+    assert found["msg"].startswith(words), found["msg"]
+    assert "s3cret" not in found.output
+
+
 def test_an_empty_result_is_a_result(cluster: Cluster) -> None:
     found = info(cluster, users=["nobody at all"])
     assert (found["count"], found["processes"]) == (0, [])
@@ -348,14 +398,24 @@ def test_texts_of_any_encoding_are_listed(cluster: Cluster, scene: Scene) -> Non
         client.run("SELECT 1 /* na\xefve */")
         found = info(cluster, pids=[client.pid])
         assert found["processes"][0]["query"].startswith("SELECT 1 /* ")
+        # And from there, names of roles are what they are everywhere: bytes of UTF-8.
+        scene.sql('DROP ROLE IF EXISTS "gpops_it_jürgen"')
+        scene.sql("CREATE ROLE \"gpops_it_jürgen\" LOGIN PASSWORD 'x'")
+        foreign = psycopg2.connect(
+            host=cluster.host, port=cluster.port, user="gpops_it_jürgen", password="x", dbname=cluster.database
+        )
+        found = info(cluster, database="gpops_it_latin", users=["gpops_it_jürgen"])
+        assert set(found.by_pid) == {foreign.info.backend_pid}
+        foreign.close()
+        scene.sql('DROP ROLE "gpops_it_jürgen"')
         client.close()
     finally:
-        eventually(lambda: _dropped(scene), "the test's database is dropped")
+        eventually(lambda: _dropped(scene, "gpops_it_latin"), "the test's database is dropped")
 
 
-def _dropped(scene: Scene) -> bool:
+def _dropped(scene: Scene, database: str) -> bool:
     try:
-        scene.sql("DROP DATABASE IF EXISTS gpops_it_latin")
+        scene.sql(f"DROP DATABASE IF EXISTS {database}")
     except psycopg2.errors.ObjectInUse:
         return False
     return True

@@ -56,6 +56,7 @@ def play(
             "PGPASSWORD": cluster.password(cluster.admin),
             "PGDATABASE": cluster.database,
             "ANSIBLE_HOME": str(tmp_path / "home"),
+            "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote"),
             "NO_COLOR": "1",
             **environ,
         },

@@ -58,7 +58,13 @@ class Sandbox:
 
     def start(self) -> Self:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A Ctrl-C is for the caller, which closes its sessions first and then the lifeline.
+            start_new_session=True,
         )
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()

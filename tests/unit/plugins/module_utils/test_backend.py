@@ -76,7 +76,7 @@ def test_an_ordinary_session_is_signalled() -> None:
     [
         ({"usename": "gpadmin"}, {"protected_users": ("gpadmin",)}),
         ({"usename": "svc_load"}, {"protected_users": ("svc_*",)}),
-        ({"usename": None}, {}),
+        ({"usename": None}, {"protected_users": ("gpadmin",)}),
         ({"is_superuser": True}, {}),
         ({"is_superuser": None}, {}),
         ({"application_name": "gpbackup_helper"}, {"protected_applications": ("gpbackup*",)}),
@@ -97,12 +97,31 @@ def test_what_cannot_be_identified_is_not_signalled(more: dict[str, t.Any]) -> N
     assert outcome(session(1, **more)) == "refused"
 
 
-@pytest.mark.parametrize("state", ["idle", "idle in transaction", "idle in transaction (aborted)", "disabled", None])
+@pytest.mark.parametrize("state", ["idle", "idle in transaction", "idle in transaction (aborted)"])
 def test_a_cancel_is_for_running_statements(state: str | None) -> None:
     verdict = decide([session(1, state=state)], Policy(state="cancelled"))[0]
     assert verdict.outcome == "not_applicable"
     assert "state=terminated" in verdict.reason
     assert outcome(session(1, state=state)) is None
+
+
+@pytest.mark.parametrize("state", ["disabled", None])
+def test_a_statement_that_cannot_be_seen_is_not_cancelled(state: str | None) -> None:
+    """As with track_activities off."""
+    assert outcome(session(1, state=state), "cancelled") == "refused"
+    assert outcome(session(1, state=state)) is None
+
+
+def test_the_session_of_a_dropped_role_can_be_ended() -> None:
+    nobody = session(1, usename=None, is_superuser=None)
+    assert outcome(nobody, allow_superusers=True) is None
+    assert outcome(nobody) == "protected"
+
+
+def test_oldest_of_a_cancel_is_the_oldest_statement_that_runs() -> None:
+    chosen = [session(1, state="idle", query_start=start(0)), session(2), session(3)]
+    assert pids(decide(chosen, Policy("cancelled", "oldest"))) == [3]
+    assert pids(decide(chosen, Policy("cancelled", "all_but_oldest"))) == [2]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +158,7 @@ def record(backend: Backend, **more: t.Any) -> dict[str, t.Any]:
         (session(1), "cancelled", None),
         (session(1, query_start=start(59)), "terminated", None),
         (session(1, query_start=start(59)), "cancelled", "changed"),
-        (session(1, sess_id=7), "terminated", "changed"),
+        (session(1, sess_id=7), "terminated", "changed"),  # the engine has reset the session
         (session(1, backend_start=start(59)), "terminated", "changed"),
         (session(1, backend_start=None), "terminated", "refused"),
         (session(2), "terminated", "gone"),
@@ -169,7 +188,7 @@ def test_a_pid_without_a_process_is_gone() -> None:
         ({}, "match_all: no criterion was given"),
         ({"exclude_users": ["x"]}, "match_all: no criterion was given"),
         ({"match_all": True, "max_victims": -1}, "max_victims: "),
-        ({"match_all": True, "victim_message": "é" * 65}, "victim_message: it has 130 bytes"),
+        ({"match_all": True, "victim_message": "é" * 64}, "victim_message: it has 128 bytes"),
         ({"match_all": True, "grace_period": "soon"}, "grace_period: "),
         ({"match_all": True, "wait_timeout": "-1"}, "wait_timeout: "),
         ({"match_all": True, "protected_users": ["a["]}, "protected_users: "),

@@ -46,6 +46,7 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "toolkit_usage": True,
         "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
         "message_functions": None,
+        "group_views_trusted": True,
         **more,
     }
 

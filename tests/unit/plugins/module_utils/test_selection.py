@@ -120,7 +120,7 @@ def naive(options: t.Mapping[str, t.Any], row: Backend) -> bool:
     ok &= "states" not in options or row.state in options["states"]
     if "waiting_for" in options:
         kinds = options["waiting_for"]
-        ok &= row.waiting and (row.waiting_reason in kinds or "any" in kinds)
+        ok &= bool(row.waiting) and (row.waiting_reason in kinds or "any" in kinds)
     query = "" if row.query is None or row.hidden else row.query
     unseen = row.query is None or row.hidden
     if "query_regex" in options:
