@@ -45,6 +45,9 @@ SELECT pg_catalog.version() AS version_text,
           JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND o.rolsuper
          WHERE n.nspname = 'mdb_toolkit'
            AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
+                 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = 'pg_catalog' AND p.proname = 'pg_blocking_pids') AS tells_blockers,
        (SELECT pg_catalog.bool_and(o.rolsuper)
           FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -87,6 +90,7 @@ class Engine:
         lock_columns: Of the lock table, as that interface has it.
         signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
         message_functions: Those of pg_catalog that take a message.
+        tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
         group_views_trusted: The views of gp_toolkit are there and belong to a superuser.
     """
 
@@ -105,6 +109,7 @@ class Engine:
     lock_columns: frozenset[str]
     signal_functions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     message_functions: frozenset[str] = frozenset()
+    tells_blockers: bool = False
     group_views_trusted: bool = True
 
     @property
@@ -167,6 +172,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         lock_columns=locks,
         signal_functions=_signal_functions(interface, functions),
         message_functions=frozenset(name for name in (row["message_functions"] or "").split(",") if name),
+        tells_blockers=row["tells_blockers"],
         group_views_trusted=bool(row["group_views_trusted"]),
     )
 

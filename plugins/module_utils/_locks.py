@@ -28,6 +28,8 @@ _CONFLICTS: dict[str, frozenset[str]] = {
         "Exclusive AccessExclusive",
     }.items()
 }
+# A tag begins with the segment.
+_ON_COORDINATOR = "-1/"
 # Counted, not exclusive: such a wait has no single holder.
 RESOURCE_QUEUE = "resource queue"
 
@@ -60,7 +62,11 @@ def waiting_sessions(locks: t.Iterable[Lock]) -> dict[int, str]:
     return {lock.session: lock.locktype for lock in locks if not lock.granted}
 
 
-def who_blocks_whom(locks: t.Iterable[Lock], wait_ages: t.Mapping[int, float | None]) -> dict[int, set[int]]:
+def who_blocks_whom(
+    locks: t.Iterable[Lock],
+    wait_ages: t.Mapping[int, float | None],
+    told: t.Mapping[int, t.AbstractSet[int]] | None = None,
+) -> dict[int, set[int]]:
     """For each waiting session the sessions that it waits for.
 
     A session waits for those that hold the lock in a conflicting mode, and for those that queued for
@@ -70,6 +76,7 @@ def who_blocks_whom(locks: t.Iterable[Lock], wait_ages: t.Mapping[int, float | N
     Args:
         locks: Rows of the lock table.
         wait_ages: Seconds that each session has waited, the order of the queue where a lock row has none.
+        told: Of some sessions, for whom they wait on the coordinator: the engine knows better than the rows tell.
 
     Returns:
         Waiting session to blocking sessions; a session that waits for nobody visible is left out.
@@ -78,9 +85,12 @@ def who_blocks_whom(locks: t.Iterable[Lock], wait_ages: t.Mapping[int, float | N
     for lock in locks:
         if lock.locktype != RESOURCE_QUEUE:
             by_tag[lock.tag].append(lock)
-    blockers: dict[int, set[int]] = {}
-    for rows in by_tag.values():
+    told = told or {}
+    blockers: dict[int, set[int]] = {session: set(others) for session, others in told.items() if others}
+    for tag, rows in by_tag.items():
         for waiter in (row for row in rows if not row.granted):
+            if waiter.session in told and tag.startswith(_ON_COORDINATOR):
+                continue
             found = {row.session for row in rows if _holds_up(row, waiter, wait_ages)}
             if found:
                 blockers.setdefault(waiter.session, set()).update(found)

@@ -51,9 +51,10 @@ def statement(engine: Engine, with_locks: bool) -> str:
 
     Its tables are all of pg_catalog and its functions all in select lists: so it passes a full group.
     """
+    processes = _processes_query(engine, with_locks)
     locks = f"(SELECT pg_catalog.json_agg(l) FROM ({_locks_query(engine)}) l)" if with_locks else "NULL"
     return (
-        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({_processes_query(engine)}) p)::text, '[]'), "
+        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({processes}) p)::text, '[]'), "
         f"coalesce({locks}::text, '[]') "
         f"FROM {_ONE_ROW}"
     )
@@ -66,7 +67,7 @@ def source(view: str, interface: str | None) -> str:
     return f"(SELECT (x.f).* FROM (SELECT mdb_toolkit.{view}() AS f FROM {_ONE_ROW}) x)"
 
 
-def _processes_query(engine: Engine) -> str:
+def _processes_query(engine: Engine, with_locks: bool) -> str:
     has = engine.activity_columns
     columns = [f"a.{name}" for name in _PLAIN_COLUMNS if name in has]
     for column, name in _INSTANTS.items():
@@ -78,6 +79,10 @@ def _processes_query(engine: Engine) -> str:
         columns.append("pg_catalog.date_part('epoch', a.rsgqueueduration) AS queue_seconds")
     if "rsgname" in has:
         columns.append("a.rsgname AS running_group")
+    if with_locks and engine.tells_blockers and "wait_event_type" in has:
+        columns.append(
+            "CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) END AS blocking_pids"
+        )
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
     # Of a row that this role may not see, the type is hidden too; a background process has no user or no database.
     client = (

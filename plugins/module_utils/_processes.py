@@ -165,7 +165,8 @@ def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None)
     backends.sort(key=lambda backend: (backend.backend_start or "~", not backend.application_name, backend.pid))
     backends = _without_readers(backends)
     if locks_problem is None:
-        backends = _with_blockers(backends, locks)
+        told = {row["sess_id"]: row["blocking_pids"] for row in processes if row.get("blocking_pids") is not None}
+        backends = _with_blockers(backends, locks, told)
     return Snapshot(tuple(backends), len(processes), locks_problem)
 
 
@@ -231,10 +232,15 @@ def _wait_age(row: t.Mapping[str, t.Any], reason: str | None, ages: t.Mapping[st
     return ages["query_age"]
 
 
-def _with_blockers(backends: list[Backend], locks: list[Lock]) -> list[Backend]:
+def _with_blockers(backends: list[Backend], locks: list[Lock], told: t.Mapping[int, t.Sequence[int]]) -> list[Backend]:
     pid_of = {backend.sess_id: backend.pid for backend in backends}
     waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
-    blockers = who_blocks_whom(locks, {backend.sess_id: backend.wait_age for backend in backends})
+    session_of = {backend.pid: backend.sess_id for backend in backends}
+    blockers = who_blocks_whom(
+        locks,
+        {backend.sess_id: backend.wait_age for backend in backends},
+        {session: {session_of[pid] for pid in pids if pid in session_of} for session, pids in told.items()},
+    )
     blocked: dict[int, set[int]] = {}
     blocking: dict[int, set[int]] = {}
     for waiter, holders in blockers.items():

@@ -211,8 +211,9 @@ processes:
     blocked_by:
       description:
         - Pids of the sessions that hold, or queued earlier for, what this one waits for, anywhere in the cluster.
-        - Who queued earlier is known where the lock table has the start of the wait (Cloudberry). Elsewhere the older
-          statement is taken for the earlier one, which is wrong for a statement that asks for its lock late.
+        - Who queued earlier the engine tells on Greenplum 7 and Cloudberry, for waits on the coordinator
+          (C(pg_blocking_pids)). Elsewhere the older statement is taken for the earlier one, which is wrong for a
+          statement that asks for its lock late.
         - V(null) if the lock table could not be read.
       type: list
       elements: int

@@ -112,6 +112,23 @@ def test_a_jam_shows_who_blocks_whom(cluster: Cluster, scene: Scene) -> None:
     assert reader.pid in info(cluster, waiting_for=["lock"], users=[cluster.user]).by_pid
 
 
+def test_who_queued_earlier_is_not_who_began_earlier(cluster: Cluster, scene: Scene) -> None:
+    if cluster.family == "gp6":
+        pytest.skip("Greenplum 6 does not tell the order of a queue")
+    table = scene.table()
+    lock = f"LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT 1"
+    holder = scene.client(cluster.user).run("BEGIN", lock)
+    late = scene.client(cluster.user).start(f"SELECT pg_sleep(1.5); {lock}")
+    scene.state(late, "active")
+    early = scene.client(cluster.other).start(lock)
+    scene.waiting(early)
+    scene.waiting(late)
+    found = info(cluster)
+    assert found.by_pid[early.pid]["blocked_by"] == [holder.pid]
+    assert found.by_pid[late.pid]["blocked_by"] == sorted([holder.pid, early.pid])
+    assert found.by_pid[early.pid]["blocks"] == [late.pid]
+
+
 def test_the_managed_interface_shows_the_same_jam(cluster: Cluster, scene: Scene) -> None:
     table = scene.table()
     holder = scene.client(cluster.user).run("BEGIN", f"LOCK TABLE {table} IN EXCLUSIVE MODE")
@@ -308,7 +325,8 @@ def test_a_server_that_goes_silent_at_any_statement(cluster: Cluster) -> None:
             found = run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.admin)), "timeout": 2})
             assert time.monotonic() - start < 2 + MARGIN
             assert found.failed
-            assert "2 s of timeout" in found["msg"]
+            assert "2 s" in found["msg"]
+            assert "timeout" in found["msg"]
 
 
 def test_a_server_that_never_greets() -> None:

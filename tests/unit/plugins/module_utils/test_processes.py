@@ -47,6 +47,7 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
         "message_functions": None,
         "group_views_trusted": True,
+        "tells_blockers": family != "gp6",
         **more,
     }
 
@@ -246,6 +247,25 @@ def test_a_hidden_session_with_a_helper_is_one_session() -> None:
         process_row(pid=3, sess_id=20, backend_start=None, application_name=""),
     ]
     assert [backend.pid for backend in _processes.snapshot_from(rows, [], None).backends] == [2, 3]
+
+
+def test_the_engine_knows_the_order_of_a_queue_better() -> None:
+    """Session 20 has the older statement, but 30 queued before it."""
+    rows = [
+        process_row(pid=1, sess_id=10),
+        process_row(pid=2, sess_id=20, query_age=9.0, wait_event_type="Lock", wait_event="relation"),
+        process_row(pid=3, sess_id=30, query_age=5.0, wait_event_type="Lock", wait_event="relation"),
+    ]
+    locks = [lock_row(session, session == 10, tag="-1/t") for session in (10, 20, 30)]
+    guessed = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, locks, None).backends}
+    assert guessed == {1: (), 2: (1,), 3: (1, 2)}
+    rows[1]["blocking_pids"], rows[2]["blocking_pids"] = [1, 3, 99], [1]
+    told = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, locks, None).backends}
+    assert told == {1: (), 2: (1, 3), 3: (1,)}
+    # A wait on a segment is in the lock table only.
+    rows[1]["blocking_pids"] = []
+    on_segment = [*locks, lock_row(10, True, tag="0/x"), lock_row(20, False, tag="0/x")]
+    assert _processes.snapshot_from(rows, on_segment, None).backends[1].blocked_by == (1,)
 
 
 def test_unknown_locks_are_null_and_not_empty() -> None:
