@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import typing as t
 
@@ -36,3 +37,19 @@ def scene(cluster: Cluster) -> t.Iterator[Scene]:
     """Sessions and objects of one test."""
     with Scene(cluster) as built:
         yield built
+
+
+@pytest.fixture(params=["gp6", "gp7", "cb"])
+def special(request: pytest.FixtureRequest) -> t.Iterator[t.Callable[..., Cluster]]:
+    """An embedded engine of each family that is started with other settings than usual."""
+    if EXTERNAL:
+        pytest.skip("needs an engine with other settings; it runs on embedded engines only")
+    from sandbox import Sandbox
+
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: t.Any) -> Cluster:
+            box = stack.enter_context(Sandbox(profile=request.param, **options))
+            return Cluster(family=request.param, host=box.host, port=box.port, embedded=True)
+
+        yield start

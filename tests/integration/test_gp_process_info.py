@@ -187,6 +187,19 @@ def test_it_lists_from_its_own_full_group(cluster: Cluster, scene: Scene, role: 
     assert queued.pid in info(cluster, login, waiting_for=["resource_group"], resource_groups=[group[:4] + "*"]).by_pid
 
 
+def test_where_nothing_gets_past_it_says_which_group_is_full(special: t.Callable[..., Cluster]) -> None:
+    cluster = special(bypass=False)
+    with Scene(cluster) as scene:
+        scene.group(cluster.ops)
+        scene.client(cluster.ops).run("BEGIN", "SELECT 1")
+        start = time.monotonic()
+        found = info(cluster, cluster.ops, timeout=2)
+        assert time.monotonic() - start < 2 + MARGIN
+        assert found.failed
+        assert f"resource group of role {cluster.ops} is full" in found["msg"]
+        assert "raise the group's concurrency" in found["msg"]
+
+
 def test_one_connection_and_at_most_three_round_trips(cluster: Cluster, scene: Scene) -> None:
     scene.client(cluster.user)
     for role in (cluster.admin, cluster.ops, cluster.user):

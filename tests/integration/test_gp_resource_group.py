@@ -22,8 +22,12 @@ MARGIN = 2.0
 
 
 @pytest.fixture(autouse=True)
-def _clean(cluster: Cluster) -> t.Iterator[None]:
-    """No group of a test is left behind, nor found."""
+def _clean(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """No group of a test is left behind, nor found, on the cluster that all tests share."""
+    if "cluster" not in request.fixturenames:
+        yield
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
     with Scene(cluster) as scene:
         remove(scene)
         yield
@@ -301,3 +305,17 @@ def test_where_nothing_gets_past_the_full_group(cluster: Cluster, scene: Scene) 
     assert found.failed
     assert "resource group gpops_it_group of role" in found["msg"]
     holder.close()
+
+
+@pytest.mark.parametrize("manager", ["queue", "none"])
+def test_groups_that_are_not_enforced_are_stored_with_a_warning(
+    special: t.Callable[..., Cluster], manager: str
+) -> None:
+    cluster = special(resource_manager=manager)
+    made = declare(cluster, name=A, concurrency=3, **cpu(cluster, 2))
+    assert not made.failed, made
+    assert made["enforced"] is False
+    assert f"gp_resource_manager is {manager}" in str(made["warnings"])
+    found = run_module("gp_resource_group_info", {**cluster.login(cluster.admin), "names": [A], "status": True})
+    assert (found["enforced"], found["groups"][0]["status"]) == (False, None)
+    assert declare(cluster, name=A, state="absent")["changed"] is True
