@@ -221,15 +221,19 @@ class Scene:
         )
         return t.cast("tuple[str, bool]", rows[0])
 
+    def keep_default_group(self) -> None:
+        """Give the default group at the end the concurrency that it has now."""
+        self._keep_concurrency("default_group")
+
     def _shrink(self, group: str) -> str:
-        rows = self.sql(
-            "SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = %s",
-            (group,),
-        )
+        self._keep_concurrency(group)
+        self.sql(sql.SQL("ALTER RESOURCE GROUP {} SET concurrency 1").format(sql.Identifier(group)))
+        return group
+
+    def _keep_concurrency(self, group: str) -> None:
+        rows = self.sql("SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = %s", (group,))
         alter = sql.SQL("ALTER RESOURCE GROUP {} SET concurrency {}")
         self._stack.callback(self.sql, alter.format(sql.Identifier(group), sql.Literal(int(rows[0][0]))))
-        self.sql(alter.format(sql.Identifier(group), sql.Literal(1)))
-        return group
 
     def _drop_group(self, statement: t.Any) -> None:
         """The engine needs a moment to see that the last transaction of the group has ended."""

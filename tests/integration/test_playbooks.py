@@ -96,8 +96,9 @@ def readme_playbooks() -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(readme_playbooks())))
-def test_playbooks_of_the_readme(number: int, cluster: Cluster, tmp_path: Path) -> None:
+def test_playbooks_of_the_readme(number: int, cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
     plays = yaml.safe_load(readme_playbooks()[number])
+    scene.keep_default_group()
     succeeded(play(plays, cluster, tmp_path))
 
 
