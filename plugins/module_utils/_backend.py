@@ -225,7 +225,7 @@ def result(
         "changed": any(record["signalled"] is not False for record in records),
         "victims": records,
         "counts": _counts(records),
-        "engine": {"family": engine.family, "version": engine.version, "interface": engine.interface},
+        "engine": engine.shown,
         "diff": _diff(records),
     }
 

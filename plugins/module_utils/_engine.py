@@ -113,6 +113,11 @@ class Engine:
     group_views_trusted: bool = True
 
     @property
+    def shown(self) -> dict[str, str]:
+        """What the result of every module says of it."""
+        return {"family": self.family, "version": self.version, "interface": self.interface}
+
+    @property
     def toolkit_spends_session(self) -> bool:
         """Whether, after a call of mdb_toolkit, the session's next statement may wait in a full group.
 

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import is_text
@@ -107,9 +107,9 @@ def reading_from(
     return Reading(groups, facts, manager in _ENFORCING, manager)
 
 
-def read_status(session: Session) -> dict[str, GroupStatus]:
+def read_status(session: Session, deadline: Deadline | None = None) -> dict[str, GroupStatus]:
     """What goes on in each group, by name. It costs the engine about 300 ms, for it samples the CPU."""
-    rows = [json.loads(row[0]) for row in session.execute(_STATUS).rows]
+    rows = [json.loads(row[0]) for row in session.execute(_STATUS, deadline=deadline).rows]
     return {row.get("rsgname") or row["groupname"]: _status_from(row) for row in rows}
 
 

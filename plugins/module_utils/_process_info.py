@@ -104,7 +104,7 @@ def result(
             "max": engine.max_connections,
             "reserved": engine.reserved_connections,
         },
-        "engine": {"family": engine.family, "version": engine.version, "interface": engine.interface},
+        "engine": engine.shown,
         "hidden": snapshot.hidden,
     }
 

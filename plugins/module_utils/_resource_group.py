@@ -131,7 +131,14 @@ class _Job:
             self._applied += 1
             self._said += [text for text in self._session.warnings()[heard:] if text.startswith("WARNING")]
         if self._statements:
-            self._read_after()
+            try:
+                self._read_after()
+            except GpopsError as error:
+                self._after = {}
+                raise GpopsError(
+                    f"all {self._applied} statements were applied; reading the groups again failed: {error.message}",
+                    **{**self.result(), **error.result, "applied": self.result()["statements"], "not_applied": []},
+                ) from None
 
     def _read_after(self) -> None:
         now = _group_line.read(self._session, self._engine).groups
@@ -174,8 +181,14 @@ class _Job:
     def wait(self, seconds: float) -> None:
         """Until no group runs more than it may now, or the time is over."""
         end = time.monotonic() + seconds
+        # The wait was asked for: it comes on top of what is left of the session's time.
+        deadline = _connection.Deadline(self._session.deadline.remaining() + seconds)
         while self._lowered and self._statements:
-            status = _group_line.read_status(self._session)
+            try:
+                status = _group_line.read_status(self._session, deadline)
+            except GpopsError as error:
+                self._said.append(f"all was applied; whether less runs already could not be read: {error.message}")
+                return
             self._groups = _group_line.with_status(self._groups, status)
             if all(self._effective(name) for name in self._lowered) or time.monotonic() >= end:
                 return
@@ -196,11 +209,7 @@ class _Job:
             "groups": groups,
             "statements": [self._text(number) for number in range(len(self._statements))],
             "enforced": self._reading.enforced,
-            "engine": {
-                "family": self._engine.family,
-                "version": self._engine.version,
-                "interface": self._engine.interface,
-            },
+            "engine": self._engine.shown,
             "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
         }
 

@@ -60,7 +60,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         "changed": False,
         "groups": [record(group, engine.family, status) for group in chosen],
         "enforced": reading.enforced,
-        "engine": {"family": engine.family, "version": engine.version, "interface": engine.interface},
+        "engine": engine.shown,
     }
     return found, _warnings(reading, status)
 

@@ -205,6 +205,10 @@ def test_lowering_below_what_runs_says_so_and_can_wait(cluster: Cluster, scene: 
     waited = declare(cluster, name=A, concurrency=1, wait=True, wait_timeout="1s")
     assert 1 <= time.monotonic() - start < 10
     assert waited["groups"][0]["effective_now"] is False
+    declare(cluster, name=A, concurrency=2)
+    longer = declare(cluster, name=A, concurrency=1, wait=True, wait_timeout="4s", timeout=3)
+    assert not longer.failed, longer  # the wait comes on top of the timeout
+    assert longer["groups"][0]["effective_now"] is False
     first.close()
     second.close()
     declare(cluster, name=A, concurrency=2)
