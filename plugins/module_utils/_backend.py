@@ -17,9 +17,10 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _signals,
     _victims,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 # One less than the engines' buffer: they cut the rest off, if need be in the middle of a character.
 MESSAGE_BYTES = 127
@@ -75,25 +76,19 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     plan = request.plan
     waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
     deadline = _connection.Deadline(options["timeout"] + waits)
-    session = _connection.Session(options, _connection.Deadline(options["timeout"]))
-    engine = None
-    try:
-        engine = _engine.probe(session, options["toolkit"])
-        session, verdicts = _look(session, engine, request, options)
+    endings: dict[int, _signals.Ending] = {}
+    with visit(options) as found:
+        engine = found.engine
+        verdicts = _look(found, request, options)
         _check_cap(verdicts, options)
-        found = warnings(engine, options)
-        endings: dict[int, _signals.Ending] = {}
+        said = warnings(engine, options)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
-            line = ServerLine(session, engine, deadline, options["victim_message"])
-            endings = line.use(lambda: _signals.end(line, victims, plan))
-    except GroupFull as error:
-        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
-    finally:
-        session.close()
+            line = ServerLine(found, deadline, options["victim_message"])
+            endings = _signals.end(line, victims, plan)
     whole = result(verdicts, endings, engine, options)
     _fail_on_survivors(whole, options)
-    return whole, found
+    return whole, said
 
 
 def understand(options: t.Mapping[str, t.Any]) -> _Request:
@@ -142,15 +137,13 @@ def _check_message(message: str | None) -> None:
         raise OptionError("victim_message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
 
 
-def _look(
-    session: _connection.Session, engine: _engine.Engine, request: _Request, options: t.Mapping[str, t.Any]
-) -> tuple[_connection.Session, list[_victims.Verdict]]:
+def _look(found: Visit, request: _Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
     with_locks = _selection.needs_locks(options)
-    session, snapshot = _processes.read(session, engine, session.deadline, with_locks)
+    found.session, snapshot = _processes.read(found.session, found.engine, found.deadline, with_locks)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
-    with session.deadline.enforced(_selection.TOO_SLOW):
-        return session, choose(snapshot.backends, request, options)
+    with found.deadline.enforced(_selection.TOO_SLOW):
+        return choose(snapshot.backends, request, options)
 
 
 def choose(
