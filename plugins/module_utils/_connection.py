@@ -353,7 +353,12 @@ class Session:
             ConnectionLost: The connection broke; whether the statement took effect is unknown.
             DeadlineExceeded: No answer in time. The server ends the statement by itself, by its own limits.
         """
-        text = self.text(statement)
+        try:
+            if self._closed:
+                raise ConnectionLost(f"the connection to {self.where} is closed")
+            text = self.text(statement)
+        except psycopg2.Error as error:  # names are quoted with a live connection only
+            raise ConnectionLost(f"the connection to {self.where} is broken: {error}") from None
 
         def run() -> Rows:
             with self._connection.cursor() as cursor:
