@@ -29,7 +29,7 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
-.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration dist constraints clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration dist constraints clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -112,8 +112,12 @@ importer: dist  ## the check of Ansible Galaxy, a warning being a failure
 	cd .cache/importer && "$(CURDIR)/$(PY)" -m galaxy_importer.main ../../dist/gpops-toolkit-*.tar.gz | tee log
 	@! grep -E '^(WARNING|ERROR)' .cache/importer/log
 
-sanity: venv  ## ansible-test sanity, with all Pythons of this machine
+sanity: venv  ## ansible-test sanity, with all Pythons of this machine, and the main part with other ansible-core
 	$(PY) .ci/sanity.py
+	$(PY) .ci/cores.py others
+
+sanity-all: venv  ## all of it with every ansible-core
+	$(PY) .ci/cores.py all
 
 unit: venv  ## tests without a server
 	$(PY) -m pytest tests/unit

@@ -56,7 +56,7 @@ options:
     type: float
   windows:
     description:
-      - A guard. It is stopped outside of these times, each such as V(22:00-06:00), V(sat\,sun 00:00-24:00) or
+      - A guard. It is stopped outside of these times, each such as V(22:00-06:00), V(sat,sun 00:00-24:00) or
         V(mon-fri 20:00-23:30). A time over midnight belongs to the day on which it begins.
     type: list
     elements: str
