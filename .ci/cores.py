@@ -39,8 +39,8 @@ def environment(core: str, program: Path) -> Path:
     if not stamp.exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([program, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, f"ansible-core=={core}"], check=True)
+        install = "-m pip install --quiet --quiet --disable-pip-version-check".split()
+        subprocess.run([python, *install, f"ansible-core=={core}"], check=True)
         stamp.touch()
     return python
 

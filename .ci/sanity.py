@@ -4,7 +4,8 @@
 """Run all of ansible-test sanity that can run on this machine, and say what did not run.
 
 Usage: python .ci/sanity.py [OPTION OF ansible-test sanity]...
-It takes the ansible-core of the Python that runs it; cores.py runs it with others.  It needs a Python package index and no other network: neither containers nor the hosts of ansible-test.
+It takes the ansible-core of the Python that runs it; cores.py runs it with others.
+It needs a Python package index and no other network: neither containers nor the hosts of ansible-test.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import ast
 import configparser
 import glob
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -21,7 +23,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
-from ansible.release import __version__ as CORE
 from ansible_test._internal.python_requirements import get_venv_packages
 from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSIONS, REMOTE_ONLY_PYTHON_VERSIONS
 from export import ROOT, export
@@ -29,6 +30,7 @@ from export import ROOT, export
 CACHE = ROOT / ".cache"
 HOME = CACHE / "home"
 BIN = Path(sys.executable).parent
+CORE = importlib.metadata.version("ansible-core")
 VERSIONS = sorted({*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS}, key=lambda text: int(text[2:]))
 
 # ansible-test downloads this script from a host of its own.  Ours does the same from the package index:
