@@ -66,6 +66,9 @@ $(LINK):
 	@mkdir -p $(@D)
 	@ln -sfn ../../../.. $@
 
+pages: venv  ## write the pages of the documentation that are made from code and from what is sent
+	@PYTHONPATH="$(CURDIR)/tests" $(PY) -m pages
+
 constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
 	@$(PY) -m venv --clear .cache/pins
 	@.cache/pins/bin/python -m pip install --quiet --quiet --requirement tests/requirements.txt
