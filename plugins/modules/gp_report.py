@@ -97,8 +97,8 @@ attributes:
     details:
       - The files are written anew each time.
 notes:
-  - The options of the connection, which C(module_defaults) of the action group may hand over, are accepted, ignored, and
-    never in the report.
+  - The options of the connection, which C(module_defaults) of the action group may hand over, are accepted, ignored,
+    and never in the report.
   - Read the JSON with care, too. Texts that users wrote are in it as they are, apart from half surrogate pairs.
 seealso:
   - module: gpops.toolkit.gp_process_info
@@ -159,6 +159,6 @@ findings:
   sample:
     - level: warning
       text: >-
-        4 sessions wait for a lock. The root is process 26054 (billy, idle in transaction for 12 min 04 s), which holds up
-        4, 1 of them directly and the others through those.
+        4 sessions wait for a lock. The root is process 26054 (billy, idle in transaction for 12 min 04 s), which holds
+        up 4, 1 of them directly and the others through those.
 """

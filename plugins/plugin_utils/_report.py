@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import os
 import re
@@ -43,7 +43,7 @@ _MAX_NAME_BYTES = 200
 _RESULTS = ("processes", "groups", "remediation", "details")
 
 
-def write(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+def write(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) -> dict[str, t.Any]:
     """Write the report and return the result of the task.
 
     Raises:
@@ -67,7 +67,7 @@ def write(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.dateti
     }
 
 
-def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) -> dict[str, t.Any]:
     """The report as data.
 
     Args:
@@ -78,7 +78,7 @@ def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.date
     runbook, cluster = (_report_data.plain(options[key]) for key in ("runbook", "cluster"))
     document: dict[str, t.Any] = {
         "format": FORMAT,
-        "generated": now.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "generated": now.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "title": _report_data.plain(options["title"]) or ": ".join(filter(None, [runbook, cluster])) or "Report",
         "runbook": runbook,
         "cluster": cluster,
