@@ -58,6 +58,7 @@ options:
   groups:
     description:
       - Result of M(gpops.toolkit.gp_resource_group_info) with C(status=true), also a failed one.
+      - Do not register it as C(groups), which is a variable of Ansible's own.
     type: dict
   remediation:
     description:
@@ -116,7 +117,7 @@ EXAMPLES = r"""
   gpops.toolkit.gp_resource_group_info:
     login_host: "{{ gp_host }}"
     status: true
-  register: groups
+  register: resource_groups
 
 - name: Write what was seen
   gpops.toolkit.gp_report:
@@ -125,7 +126,7 @@ EXAMPLES = r"""
     runbook: triage
     cluster: "{{ inventory_hostname }}"
     processes: "{{ sessions }}"
-    groups: "{{ groups }}"
+    groups: "{{ resource_groups }}"
   register: report
 
 - name: Say what is conspicuous

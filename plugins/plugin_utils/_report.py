@@ -47,9 +47,10 @@ def write(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) ->
     """Write the report and return the result of the task.
 
     Raises:
-        OptionError: The name is none for a file, or the folder cannot be written.
+        OptionError: The name is none for a file, a result is none of its module, or the folder cannot be written.
     """
     _check_name(options["name"])
+    _check_results(options)
     document = compose(options, check_mode, now)
     contents = {}
     if options["json"]:
@@ -99,6 +100,15 @@ def _check_name(name: str) -> None:
         raise OptionError("name", problem + "it may have neither slashes nor control characters; the folder is dest")
     if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
         raise OptionError("name", problem + f"it may have {_MAX_NAME_BYTES} bytes")
+
+
+def _check_results(options: t.Mapping[str, t.Any]) -> None:
+    """A report without a part because of a slip of the pen would tell that all is well."""
+    modules = {"processes": "gp_process_info", "groups": "gp_resource_group_info"}
+    for option, module in modules.items():
+        result = options[option]
+        if result and not {option, "failed", "skipped", "unreachable"} & set(result):
+            raise OptionError(option, f"it is no result of {module}, which has {option} or says that it failed")
 
 
 def _replace(path: Path, content: str) -> str:

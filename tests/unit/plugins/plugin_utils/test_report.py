@@ -409,6 +409,13 @@ class TestFiles:
             _report.write(options(dest=str(tmp_path / "new"), name=name), False, NOW)
         assert not (tmp_path / "new").exists()
 
+    @pytest.mark.parametrize("option", ["processes", "groups"])
+    def test_what_is_no_result(self, option: str, tmp_path: Path) -> None:
+        with pytest.raises(OptionError, match=f"^{option}: it is no result of "):
+            _report.write(options(dest=str(tmp_path), **{option: {"all": ["a"], "ungrouped": []}}), False, NOW)
+        for result in ({}, {"failed": True}, {"skipped": True}, {option: []}):
+            _report.write(options(dest=str(tmp_path), **{option: result}), False, NOW)
+
     def test_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
         file = tmp_path / "file"
         file.touch()
