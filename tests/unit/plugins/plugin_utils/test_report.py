@@ -413,7 +413,8 @@ class TestFiles:
     def test_what_is_no_result(self, option: str, tmp_path: Path) -> None:
         with pytest.raises(OptionError, match=f"^{option}: it is no result of "):
             _report.write(options(dest=str(tmp_path), **{option: {"all": ["a"], "ungrouped": []}}), False, NOW)
-        for result in ({}, {"failed": True}, {"skipped": True}, {option: []}):
+        results: list[dict[str, t.Any]] = [{}, {"failed": True}, {"skipped": True}, {option: []}]
+        for result in results:
             _report.write(options(dest=str(tmp_path), **{option: result}), False, NOW)
 
     def test_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
