@@ -73,12 +73,12 @@ options:
     type: dict
   json:
     description:
-      - Write C(O(dest\)/O(name\).json), with all that was given.
+      - Write the JSON file, with all that was given.
     type: bool
     default: true
   html:
     description:
-      - Write C(O(dest\)/O(name\).html). Long lists are cut in it, and say how much is missing.
+      - Write the page. Long lists are cut in it, and say how much is missing.
     type: bool
     default: true
 attributes:
