@@ -83,7 +83,7 @@ def _failures(document: records.Data) -> t.Iterator[Finding]:
     }
     for key, title in titles.items():
         result = records.mapping(document.get(key))
-        if result.get("failed"):
+        if result.get("failed") or result.get("unreachable"):
             yield Finding(CRITICAL, f"{title}: {texts.reason(result.get('msg') or 'no reason was given')}")
 
 

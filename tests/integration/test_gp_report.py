@@ -171,6 +171,8 @@ def test_it_fits_and_can_be_read(
 ) -> None:
     page = opened(browser, report, size, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    rows = page.evaluate("[...document.querySelectorAll('.bars tr')].map(row => row.offsetHeight)")
+    assert max(rows) < 80
     assert page.evaluate(CONTRAST) >= 4.5
     background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (max(background) < 60) if scheme == "dark" else (min(background) > 200)

@@ -122,6 +122,7 @@ class TestTexts:
 
     def test_what_was_there_can_be_seen(self) -> None:
         assert _report_text.visible("a\x1b[31m\u202eb\x7f\n  c") == "a\u241b[31m\u27e8U+202E\u27e9b\u27e8U+007F\u27e9 c"
+        assert _report_text.query(" \n" * 5000 + "x") == "x"
         assert _report_text.query("x" * 5000) == "x" * (_report_text.QUERY_LENGTH - 1) + "\u2026"
 
     @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ class TestFindings:
     def test_what_failed_and_what_cannot_be_seen(self) -> None:
         texts = found(
             processes={"failed": True, "msg": "no \x1b route"},
-            groups={"failed": True},
+            groups={"unreachable": True},
             remediation={"failed": True, "msg": "too many", "guards": [{"guard": "window", "passed": False}]},
         )
         assert texts == [
@@ -369,8 +370,8 @@ class TestPage:
         assert "check mode, nothing is sent" in _report_page.render(document)
 
     def test_widths_are_percent(self) -> None:
-        bar = _report_view.group_bar(_report_records.Group("etl", 5, 5, 7))
-        assert (bar.width, bar.second, bar.text) == (41.67, 58.33, "5 of 5 running, 7 waiting")
+        partly = _report_view.group_bar(_report_records.Group("etl", 5, 5, 7))
+        assert (partly.width, partly.second, partly.text) == (41.67, 58.33, "5 of 5 running, 7 waiting")
         over = _report_view.group_bar(_report_records.Group("etl", 2, 5, 0))
         assert (over.width, over.second) == (100.0, 0.0)
         assert _report_view.group_bar(_report_records.Group("etl", 0, 0, 0)).text == "0 running, closed, 0 waiting"
