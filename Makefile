@@ -96,7 +96,7 @@ yamllint: venv
 	yamllint --strict .
 
 shellcheck: venv
-	shellcheck .ci/run
+	shellcheck .ci/run .ci/chromium
 
 ansible-lint: venv
 	ansible-lint --profile production --offline
