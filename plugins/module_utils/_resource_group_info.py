@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _group_line, _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "names": {"type": "list", "elements": "str"},
@@ -92,3 +93,6 @@ def _warnings(reading: _group_line.Reading, status: t.Mapping[str, object] | Non
         return []
     none = "; there is no status" if status is not None else ""
     return [f"resource groups are stored but not enforced: gp_resource_manager is {reading.manager}, not group{none}"]
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)
