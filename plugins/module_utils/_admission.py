@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions, _engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -221,3 +222,6 @@ def _privilege(error: GpopsError) -> str:
     if not isinstance(error, StatementError) or error.sqlstate != "42501":
         return ""
     return "; a database takes its owner or a superuser, a role a superuser or a role with CREATEROLE"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

@@ -23,6 +23,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     OptionError,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 _ENTRY: dict[str, t.Any] = {
@@ -262,3 +263,6 @@ def _privilege(error: GpopsError, engine: _engine.Engine) -> str:
         return ""
     own = {"cb": ", or a member of pg_manage_resource_groups"}.get(engine.family, "")
     return f"; it takes a superuser{own}, on a managed service a member of mdb_admin"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)
