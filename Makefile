@@ -28,7 +28,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.cache/home
 endif
 
-LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
+LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer
 .PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule dist pages constraints clean
 
 help:  ## show this list
@@ -108,7 +108,15 @@ changelog: venv
 	antsibull-changelog lint
 
 docs: venv
-	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all --check-extra-docs-refs .
+
+docs-site: venv  ## the documentation as a site, in .cache/site/html; a warning is a failure
+	@rm -rf .cache/site
+	@mkdir -p -m 755 .cache/site/rst
+	antsibull-docs --config-file docs/antsibull-docs.cfg collection --cleanup everything --fail-on-error --use-current \
+	    --squash-hierarchy --dest-dir .cache/site/rst gpops.toolkit
+	@cp -R docs/images .cache/site/rst
+	$(PY) -m sphinx -M html .cache/site/rst .cache/site -c docs -n -W -q --keep-going
 
 importer: dist  ## the check of Ansible Galaxy, a warning being a failure
 	@mkdir -p .cache/importer

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from docutils import nodes
@@ -44,7 +45,17 @@ def elsewhere(
     return nodes.reference("", "", content, refuri=ANSIBLE + page, internal=False) if page else None
 
 
+# The documentation site of Ansible takes the pages of a collection without pictures.  There these are comments.
+PICTURE = re.compile(r"^\.\. picture (?P<file>\S+): (?P<words>.+)$", re.MULTILINE)
+
+
+def pictures(app: t.Any, name: str, source: list[str]) -> None:  # noqa: ARG001 - Sphinx hands them over
+    """Put the pictures in."""
+    source[0] = PICTURE.sub(r".. image:: /images/\g<file>\n   :alt: \g<words>", source[0])
+
+
 def setup(app: t.Any) -> dict[str, bool]:
     """Tell Sphinx of it."""
+    app.connect("source-read", pictures)
     app.connect("missing-reference", elsewhere)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

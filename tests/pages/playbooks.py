@@ -12,8 +12,8 @@ from pages.rst import ROOT, block, head, heading
 
 FOLDER = ROOT / "playbooks"
 _VARIABLE = re.compile(r"^(?P<name>[a-z_*]+)  +(?P<words>.+)$")
-_INTRODUCTION = """Each playbook has the full name ``gpops.toolkit.NAME``. Every host of the inventory is a cluster. What could end a
-session or change a setting reports only, until ``-e gp_remediation_mode=enforce``.
+_INTRODUCTION = """Each playbook has the full name ``gpops.toolkit.NAME``. Every host of the inventory is a cluster.
+What could end a session or change a setting reports only, until ``-e gp_remediation_mode=enforce``.
 """
 
 
@@ -68,7 +68,7 @@ def page() -> str:
 
 
 def _literal(words: str) -> str:
-    return words.replace("*", r"\*")
+    return re.sub(r"\b\w+\*", r"``\g<0>``", words)
 
 
 def _note(note: str) -> str:

@@ -181,10 +181,10 @@ _INTRODUCTION = """For the six operations that the documentation of the managed 
      - ``ALTER RESOURCE GROUP g SET concurrency n``
      - ``gp_resource_group``
 
-Below is what really goes over the wire, recorded from the modules on the embedded engines. Each statement is shown once,
-also where it is sent again, as the look whether a session is gone. Process 26049 and session 42 stand for the victim.
-Where the functions of ``mdb_toolkit`` are used on Greenplum 7 and Cloudberry, each further statement has a connection of
-its own, for the engine would let it wait in a full group.
+Below is what really goes over the wire, recorded from the modules on the embedded engines. Each statement is shown
+once, also where it is sent again, as the look whether a session is gone. Process 26049 and session 42 stand for the
+victim. Where the functions of ``mdb_toolkit`` are used on Greenplum 7 and Cloudberry, each further statement has a
+connection of its own, for the engine would let it wait in a full group.
 
 """
 
