@@ -59,12 +59,16 @@ def page() -> str:
     parts = [head("playbooks") + heading("Which playbooks are there?", "="), _INTRODUCTION]
     for name in names():
         book = playbook(name)
-        parts += [heading(name, "-"), f"{book.words}\n", block("console", f"$ {book.command}")]
+        parts += [heading(name, "-"), f"{book.words}\n", block("console", _prompted(book.command))]
         rows = [f"   * - ``{key}``\n     - {_literal(words)}" for key, words in book.variables.items()]
         parts.append(".. list-table::\n   :widths: 35 65\n\n" + "\n".join(rows) + "\n")
         for note in book.notes:
             parts.append(f"{_note(note)}\n")
     return "\n".join(parts)
+
+
+def _prompted(commands: str) -> str:
+    return "\n".join(f"$ {line.strip()}" for line in commands.splitlines())
 
 
 def _literal(words: str) -> str:
