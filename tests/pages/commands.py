@@ -38,7 +38,8 @@ def problems(command: str) -> list[str]:
 def _playbook(arguments: list[str]) -> list[str]:
     command = PlaybookCLI(["ansible-playbook", *arguments])
     command.init_parser()
-    options = command.parser.parse_args(arguments)
+    parser: t.Any = command.parser
+    options = parser.parse_args(arguments)
     found = [name.removeprefix(_COLLECTION) for name in options.args]
     wrong = [f"there is no playbook {name}" for name in found if name not in playbooks.names()]
     if wrong:
