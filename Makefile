@@ -28,7 +28,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.cache/home
 endif
 
-LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer
+LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
 .PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule dist pages constraints clean
 
 help:  ## show this list
@@ -67,7 +67,7 @@ $(LINK):
 	@ln -sfn ../../../.. $@
 
 pages: venv  ## write the pages of the documentation that are made from code and from what is sent
-	@PYTHONPATH="$(CURDIR)/tests" $(PY) -m pages
+	@cd tests && "$(CURDIR)/$(PY)" -m pages
 
 constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
 	@$(PY) -m venv --clear .cache/pins
@@ -80,7 +80,7 @@ constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
 
 static: sanity lint
 
-lint: $(LINTERS)  ## ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
+lint: $(LINTERS)  ## ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
 
 ruff: venv
 	ruff check .
@@ -106,6 +106,15 @@ ansible-lint: venv
 
 changelog: venv
 	antsibull-changelog lint
+
+# What antsibull-nox has beyond the above.  It is installed by itself: it cannot share the attrs of galaxy-importer.
+nox: venv .cache/nox/complete  ## checks of antsibull-nox
+	.cache/nox/bin/nox --sessions lint docs-check license-check extra-checks
+
+.cache/nox/complete: tests/nox/requirements.txt | .venv/pyvenv.cfg
+	@$(PY) -m venv --clear .cache/nox
+	@.cache/nox/bin/python -m pip install --quiet --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 docs: venv
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all --check-extra-docs-refs .
