@@ -29,7 +29,8 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
-.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule dist pages constraints clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule dist pages constraints \
+    release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -154,6 +155,10 @@ molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for an
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist
 	cd "$$($(PY) .ci/export.py .cache/dist)" && ansible-galaxy collection build --output-path "$(CURDIR)/dist"
+
+release: venv  ## write the changelog of the version in galaxy.yml from its fragments, and check the tarball
+	antsibull-changelog release
+	@$(MAKE) changelog importer
 
 clean:  ## remove all that was made
 	rm -rf .ansible .cache .venv dist tests/output

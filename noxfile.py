@@ -16,14 +16,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import antsibull_nox
 import nox
-
-try:
-    import antsibull_nox
-except ImportError:
-    raise SystemExit(
-        "antsibull-nox is missing: python -m pip install --requirement tests/nox/requirements.txt"
-    ) from None
 
 ROOT = Path(__file__).resolve().parent
 # What is checked and how is written down once, in the Makefile.
@@ -35,6 +29,7 @@ TARGETS = {
     "integration": "modules, roles and playbooks against embedded engines",
     "molecule": "the roles by their scenarios",
     "docs-site": "the documentation as a site",
+    "importer": "the tarball, and what Ansible Galaxy says of it",
 }
 
 nox.options.default_venv_backend = "none"

@@ -80,8 +80,10 @@ def _documented(arguments: list[str]) -> list[str]:
 
 
 def _galaxy(arguments: list[str]) -> list[str]:
-    ours = arguments[:2] == ["collection", "install"] and arguments[2].split(":")[0] == _COLLECTION[:-1]
-    return [] if ours else ["it does not install this collection"]
+    """Of this collection, by name or by its tarball; or of a file that names it."""
+    verb, *names = [word for word in arguments if not word.startswith("-")][1:]
+    ours = all(name.startswith((_COLLECTION[:-1], "gpops-toolkit-", "requirements.yml")) for name in names)
+    return [] if names and ours and verb in ("install", "publish") else ["it is not about this collection"]
 
 
 def _target(arguments: list[str]) -> list[str]:
