@@ -79,3 +79,28 @@ def made_by_test() -> list[str]:
 def test_the_sessions_are_targets_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [name for name in targets_of_nox() if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+
+
+def test_the_readme_has_the_order_of_the_certification_template() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == [
+        "Description",
+        "Requirements",
+        "Installation",
+        "Use Cases",
+        "Testing",
+        "Contributing",
+        "Support",
+        "Release Notes and Roadmap",
+        "Related Information",
+        "License Information",
+    ]
+
+
+def test_what_the_checklist_names_is_there() -> None:
+    text = (ROOT / "docs" / "checklist.md").read_text(encoding="utf-8")
+    paths = [name for name in re.findall(r"`([\w./*-]+)`", text) if "/" in name or name.endswith((".md", ".yml"))]
+    assert [name for name in paths if not list(ROOT.glob(name.rstrip("/")))] == []
+    targets = [name for found in re.findall(r"`make ([\w -]+)`", text) for name in found.split()]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in targets if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
