@@ -36,7 +36,7 @@ match_all:
 limits:
   description:
     - How long statements may run. The first entry that fits a session decides, so put the special before the general.
-      A session that no entry fits is not chosen.
+      A session that no entry fits is not chosen, nor one of which what an entry names cannot be seen.
   type: list
   elements: dict
   suboptions:
@@ -66,12 +66,16 @@ max_held_up:
     - "A maximum to reach: no session holds up more than this many others by locks, directly or through others."
     - Round by round, on a fresh lock graph, the root that holds up the most ends. A root waits for nobody itself.
       A root that is protected or not selected is never ended, and the next one takes its place.
+    - Sessions that wait for each other in a circle have no root. Then nobody ends and the maximum does not hold, until
+      the engine has broken the circle.
   type: int
 max_role_sessions:
   description:
     - "A maximum to reach: sessions of one login role, counting all of its sessions. Of those that are selected, idle
       ones end first, then those idle in a transaction, then running ones, and among them those that are
       longest in that state."
+    - O(policies[].users) and O(policies[].exclude_users) also say for which roles it holds. It takes
+      O(policies[].state=terminated).
   type: int
 role_quotas:
   description:
@@ -82,7 +86,8 @@ max_connections:
   description:
     - "A maximum to reach: used connections of the coordinator, as a number or as percent of its C(max_connections),
       such as V(80%). Of those that are selected the one that is idle longest ends, of the largest offender, again
-      and again."
+      and again; of an offender that has no idle one, the next as for O(policies[].max_role_sessions)."
+    - It takes O(policies[].state=terminated).
   type: str
 offenders_by:
   description:
@@ -93,12 +98,15 @@ offenders_by:
 max_group_queue:
   description:
     - "A maximum to reach: sessions that wait for a slot of one resource group. For each one more, a selected session
-      that holds a slot of that group ends, the one that is longest in its state first."
+      that holds a slot of that group ends, the one that is longest in its state first. An idle session has no slot."
+    - O(policies[].resource_groups) and O(policies[].exclude_resource_groups) also say for which groups it holds.
   type: int
 quiet_for:
   description:
     - After nobody is chosen any more, keep looking for this long, and begin again if somebody comes back; in seconds,
       or as V(90s), V(15m), V(2h), V(1d). It comes on top of O(timeout).
+    - Somebody who is selected and protected, or cannot be signalled, is still there. So leave them out by an exclusion.
+      With O(policies[].state=cancelled) only sessions that run a statement count.
   type: str
 rounds:
   description:
