@@ -229,14 +229,14 @@ class Returning:
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def _work(self) -> None:
-        for dummy in range(1 + self._times):
+        for _dummy in range(1 + self._times):
             connection = self._cluster.connect(self._cluster.user, application_name=NAME)
             self.pids.append(connection.info.backend_pid)
             with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_sleep(600)")
             connection.close()
 
-    def __enter__(self) -> Returning:
+    def __enter__(self) -> t.Self:
         self._thread.start()
         eventually(lambda: self.pids, "the client is there")
         return self
@@ -383,7 +383,7 @@ def test_a_policy_over_its_cap_is_refused_and_the_others_run(cluster: Cluster, s
 
 
 def test_a_goal_ends_no_more_than_the_cap_over_all_rounds(cluster: Cluster, scene: Scene) -> None:
-    for dummy in range(4):
+    for _dummy in range(4):
         idle(scene)
     rule = policy(application_names=[NAME], users=[cluster.user], max_role_sessions=0, batch=1, max_victims=2)
     found = apply(cluster, rule)
@@ -481,7 +481,7 @@ def test_a_connection_that_goes_silent_at_each_statement(cluster: Cluster, scene
 
 
 def test_the_timeout_holds_for_all_rounds_together(cluster: Cluster, scene: Scene) -> None:
-    for dummy in range(12):
+    for _dummy in range(12):
         idle(scene)
     rule = policy(application_names=[NAME], users=[cluster.user], max_role_sessions=0, batch=1)
     start = time.monotonic()
