@@ -119,17 +119,32 @@ batch:
       O(policies[].max_held_up), V(10) for O(policies[].max_connections), else all.
   type: int
 """
-_MAX_VICTIMS = [
-    "If more sessions than this would be signalled, none is, and the policy is V(refused). Others still run.",
-    "With a maximum to reach, the policy ends when so many were signalled.",
-]
+# What is not the same as in gp_backend.
+_OTHER_WORDS: dict[str, t.Any] = yaml.safe_load(r"""
+max_victims:
+  - If more sessions than this would be signalled, over all rounds, none is, and the policy is V(refused). Others still
+    run.
+  - With a maximum to reach, the policy ends when so many were signalled.
+victim_message:
+  - Text for the victims, who get it with the error of a cancelled statement, at most 127 bytes. Clients of a
+    terminated session may see no more than that the connection is closed.
+  - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message.
+ignore_survivors:
+  - Do not fail if a session was refused or is still there, but go on with the next round, and do not fail if the
+    maximum to reach does not hold in the end.
+wait:
+  - Look until each victim is gone, or its statement has ended.
+  - With V(false) it looks once, and a victim that is still there does not fail the task, unless a maximum to reach does
+    not hold because of it. Nobody else ends in its place.
+""")
 
 
 def _suboptions() -> dict[str, t.Any]:
     found: dict[str, t.Any] = yaml.safe_load(_OWN)
     for fragment in (selection, signals):
         found.update(yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"])
-    found["max_victims"]["description"] = _MAX_VICTIMS
+    for name, words in _OTHER_WORDS.items():
+        found[name]["description"] = words
     return t.cast("dict[str, t.Any]", _nested(found, frozenset(found)))
 
 

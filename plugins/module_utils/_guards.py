@@ -143,7 +143,7 @@ def schedule(windows: t.Sequence[Window] | None, now: dt.datetime) -> list[Findi
     """What the time windows say."""
     if windows is None:
         return []
-    clock = now.strftime("%a %H:%M %Z").lower().replace("utc", "UTC")
+    clock = f"{_DAYS[now.weekday()]} {now:%H:%M} {now.tzname()}"
     opened = next((window.text for window in windows if window.is_open(now)), None)
     if opened is not None:
         return [Finding("windows", True, f"it is {clock}, within {opened}")]

@@ -455,7 +455,7 @@ class _Job:
             "victims": victims,
             "counts": _backend.counts(victims),
             "guards": [dataclasses.asdict(finding) for finding in self._guards.values()],
-            "diff": _backend.diff(victims),
+            "diff": _diff(victims),
         }
         if self._engine is not None:
             found["engine"] = self._engine.shown
@@ -475,6 +475,17 @@ class _Job:
             "rounds": account.rounds,
             "counts": _backend.counts(account.victims),
         }
+
+
+def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """PURE: each session once, as the first policy that chose it found it, and as the last one left it."""
+    listed = [victim for victim in victims if victim["outcome"] != _victims.GONE]
+    first = {_who(victim): victim for victim in reversed(listed)}
+    last = {_who(victim): victim for victim in listed}
+    return {
+        "before": _backend.diff([first[who] for who in last])["before"],
+        "after": _backend.diff(last.values())["after"],
+    }
 
 
 def _sessions(number: int) -> str:

@@ -426,6 +426,21 @@ def test_who_cannot_be_told_from_another_is_a_failure(run: Run) -> None:
     assert error is None
 
 
+@pytest.mark.parametrize("mode", ["report", "enforce"])
+def test_the_diff_has_each_session_once(run: Run, mode: str) -> None:
+    rules: list[dict[str, t.Any]] = [
+        {"pids": [1, 2], "state": "cancelled"},
+        {"pids": [2], "states": ["idle"]},
+        {"pids": [2, 9]},
+    ]
+    result, error = run(Server(session(1), session(2), session(3)), *rules, mode=mode)
+    assert error is None
+    assert result["diff"] == {
+        "before": "1 sammy@sales active\n2 sammy@sales active\n",
+        "after": "1 sammy@sales idle\n",
+    }
+
+
 def test_a_policy_without_a_function_to_signal_lets_the_others_run(run: Run) -> None:
     engine = dataclasses.replace(ENGINE, signal_functions={"terminated": "mdb_toolkit.gp_terminate_backend"})
     server = Server(session(1), engine=engine)
