@@ -29,7 +29,7 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
-.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration dist constraints clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration bench dist constraints clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -123,6 +123,17 @@ contract: venv  ## the sandbox behaves as the recorded engines
 
 integration: venv  ## modules, roles and playbooks against the sandbox
 	$(PY) -m pytest tests/integration
+
+# The environment of the benchmark is its own: it has the collection that we compare with.
+.cache/bench/stamp: tests/bench/requirements.txt | .venv/pyvenv.cfg
+	@echo 'Installing what the benchmark needs'
+	@$(PY) -m venv .cache/bench
+	@.cache/bench/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+	    --constraint tests/constraints.txt --requirement $<
+	@touch $@
+
+bench: venv .cache/bench/stamp  ## measure against community.postgresql; writes docs/benchmarks.md
+	$(PY) tests/bench $(CASES)
 
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist
