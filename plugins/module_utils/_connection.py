@@ -362,7 +362,12 @@ class Session:
             ConnectionLost: The connection broke; whether the statement took effect is unknown.
             DeadlineExceeded: No answer in time. The server ends the statement by itself, by its own limits.
         """
-        text = self.text(statement)
+        try:
+            if self._closed:
+                raise ConnectionLost(f"the connection to {self.where} is closed")
+            text = self.text(statement)
+        except psycopg2.Error as error:  # names are quoted with a live connection only
+            raise ConnectionLost(f"the connection to {self.where} is broken: {error}") from None
 
         def run() -> Rows:
             with self._connection.cursor() as cursor:
@@ -385,7 +390,8 @@ class Session:
             raise self._failure(error, text) from None
 
     def _failure(self, error: t.Any, text: str) -> GpopsError:
-        message = (error.diag.message_primary or str(error)).strip()
+        # On one line: the driver's own have several.
+        message = " ".join((error.diag.message_primary or str(error)).split())
         if error.pgcode is None or self._connection.closed:
             return ConnectionLost(
                 f"the connection to {self.where} broke: {message}", sqlstate=error.pgcode, statement=text

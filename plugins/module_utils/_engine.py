@@ -12,8 +12,13 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    GpopsError,
+    GroupFull,
+    OptionError,
+    StatementError,
+)
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group, on every engine.
@@ -58,7 +63,8 @@ SELECT pg_catalog.version() AS version_text,
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
          WHERE n.nspname = 'pg_catalog' AND p.proname IN ('pg_cancel_backend', 'pg_terminate_backend')
-           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions
+           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions,
+       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
@@ -69,6 +75,7 @@ _VERSION_IN_TEXT = re.compile(
 )
 # What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
 _NOT_GREENPLUM = ("42P01", "42703")
+_COORDINATOR = "-1"
 
 MDB = "mdb"
 NATIVE = "native"
@@ -147,6 +154,14 @@ def probe(session: Session, toolkit: str) -> Engine:
                 **error.result,
             ) from None
         raise
+    content = answer[0]["content_id"]
+    if content not in (None, _COORDINATOR):
+        # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
+        # that is changed there differs from that of the other segments.
+        raise GpopsError(
+            f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
+            "log in to the coordinator"
+        )
     return engine_from(answer[0], toolkit)
 
 
@@ -244,3 +259,15 @@ def full_group_message(engine: Engine | None, role: str | None) -> str:
         "nothing of this role gets past the queue. Log in as a role of another group or as a superuser, "
         "or let a superuser raise the group's concurrency"
     )
+
+
+def segments_down(session: Session, deadline: Deadline) -> tuple[int | None, str | None]:
+    """How many segments and mirrors are down, or V(none) and why that cannot be read."""
+    # A plain look into the catalog, which a full group does not stop.
+    statement = "SELECT pg_catalog.count(*) FROM pg_catalog.gp_segment_configuration WHERE status = 'd'"
+    try:
+        return int(session.execute(statement, deadline=deadline).rows[0][0]), None
+    except GroupFull:
+        raise
+    except StatementError as error:
+        return None, error.message

@@ -67,8 +67,9 @@ def test_gp_backend_adds_less_than_sixty_kib_to_what_ansible_sends(tmp_path: Pat
     [
         ("gp_backend", ["_groups", "_group_line", "_process_info", "_policy", "_admission"]),
         ("gp_process_info", ["_groups", "_group_line", "_signals", "_victims", "_line", "_backend", "_policy"]),
-        ("gp_resource_group", ["_signals", "_victims", "_line", "_backend", "_policy"]),
-        ("gp_resource_group_info", ["_signals", "_victims", "_line", "_backend", "_policy"]),
+        ("gp_resource_group", ["_signals", "_victims", "_line", "_backend", "_policy", "_locks"]),
+        ("gp_admission", ["_signals", "_victims", "_line", "_backend", "_policy", "_locks"]),
+        ("gp_resource_group_info", ["_signals", "_victims", "_line", "_backend", "_policy", "_locks"]),
     ],
 )
 def test_a_module_brings_nothing_that_it_does_not_use(module: str, unused: list[str], tmp_path: Path) -> None:
