@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.cases import CASES, DIRECT, MODULE, Case, Stage, drop_groups
+from bench.cases import CASES, DIRECT, MODULE, Case, Stage, drop_groups, host_name
 from bench.report import Measured, table
 from integration.cluster import Cluster
 from sandbox import Sandbox
@@ -56,7 +56,7 @@ class Runner:
     def inventory(self, hosts: int) -> Path:
         """All hosts are the one engine."""
         path = self._folder / f"hosts-{hosts}.json"
-        names: dict[str, t.Any] = {f"gp{number:02d}": {} for number in range(hosts)}
+        names: dict[str, t.Any] = {host_name(number): {} for number in range(hosts)}
         variables = {"ansible_connection": "local", "ansible_python_interpreter": str(BIN / "python")}
         path.write_text(json.dumps({"all": {"hosts": names, "vars": variables}}), encoding="utf-8")
         return path.rename(path.with_suffix(".yml"))
@@ -106,9 +106,9 @@ def _run(case: Case, way: str, tasks: list[dict[str, t.Any]], stage: Stage, runn
     case.prepare(stage)
     seconds = runner.seconds(tasks, case.hosts, way != MODULE)
     case.verify(stage, way)
-    if case.each:
-        return (seconds - runner.seconds(tasks[:1], case.hosts, way != MODULE)) / case.each
-    return seconds
+    if way in case.base:
+        seconds -= runner.seconds(case.base[way], case.hosts, way != MODULE)
+    return seconds / case.more_tasks
 
 
 def main(words: t.Sequence[str]) -> int:

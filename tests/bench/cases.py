@@ -16,6 +16,7 @@ Tasks = list[dict[str, t.Any]]
 NAME = "gpops bench"
 GROUPS = [f"gpops_bench_{number:02d}" for number in range(50)]
 HOSTS = 50
+POLICIES = 5
 MORE_TASKS = 10
 
 DIRECT = "direct"
@@ -35,7 +36,7 @@ class Stage:
 
     def sql(self, statement: str) -> list[tuple[t.Any, ...]]:
         """Run a statement as the superuser."""
-        connection = self.cluster.connect(self.cluster.admin, application_name="gpops bench admin")
+        connection = self.cluster.connect(self.cluster.admin, application_name="bench admin")
         with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall() if cursor.description else []
@@ -48,11 +49,15 @@ class Stage:
 
     def open(self, number: int) -> None:
         """Have exactly so many sessions, all of them usable."""
+        self.open_named([NAME] * number)
+
+    def open_named(self, names: t.Sequence[str]) -> None:
+        """Have exactly these sessions."""
         for client in self.clients:
             client.close()
         eventually(lambda: self.sessions() == 0, "the sessions of the run before are gone")
-        self.clients = [self.cluster.connect(self.cluster.user, application_name=NAME) for dummy in range(number)]
-        assert self.sessions() == number
+        self.clients = [self.cluster.connect(self.cluster.user, application_name=name) for name in names]
+        assert self.sessions() == len(names)
 
 
 @dataclasses.dataclass
@@ -64,7 +69,7 @@ class Case:
         prepare: Before each run.
         verify: After each run, with the name of the way; raises where the work was not done.
         hosts: On how many hosts.
-        each: How many tasks one run is, beyond the first; the time of a run with one task is subtracted.
+        base: The tasks whose time is subtracted, if any; what is left is of so many tasks more.
         targets: Way, the way it is compared with, and the ratio it must not exceed.
     """
 
@@ -73,7 +78,8 @@ class Case:
     prepare: t.Callable[[Stage], None]
     verify: t.Callable[[Stage, str], None]
     hosts: int = 1
-    each: int = 0
+    base: dict[str, Tasks] = dataclasses.field(default_factory=dict)
+    more_tasks: int = 1
     targets: list[tuple[str, str, float]] = dataclasses.field(default_factory=list)
 
 
@@ -115,16 +121,35 @@ def ping() -> dict[str, t.Any]:
 
 def further_task() -> Case:
     """One more task in a playbook that has one already: a look at one session."""
-    look = {**ours("gp_process_info", application_names=[NAME]), "failed_when": "found.count != 1"}
-    peer = query(
-        f"SELECT * FROM mdb_toolkit.pg_stat_activity() WHERE application_name = '{NAME}'",
-        register="found",
-        failed_when="found.query_result | length != 1",
-    )
-    one = {DIRECT: look, MODULE: look, PEER: peer, DEBUG: debug(), PING: ping()}
-    ways = {way: [task] * (1 + MORE_TASKS) for way, task in one.items()}
     targets = [(DIRECT, PEER, 1 / 12), (DIRECT, DEBUG, 2.5), (MODULE, PEER, 1.0)]
-    return Case("one further task", ways, lambda stage: stage.open(1), nothing, each=MORE_TASKS, targets=targets)
+    return Case(
+        "one further task",
+        _looks(1 + MORE_TASKS),
+        lambda stage: stage.open(1),
+        nothing,
+        base=_looks(1),
+        more_tasks=MORE_TASKS,
+        targets=targets,
+    )
+
+
+def _looks(number: int) -> dict[str, Tasks]:
+    """So many tasks of each way, and one that sees to it that each of them found the session."""
+    names = [f"found_{each}" for each in range(number)]
+    look = {"gpops.toolkit.gp_process_info": {"application_names": [NAME]}}
+    statement = f"SELECT * FROM mdb_toolkit.pg_stat_activity() WHERE application_name = '{NAME}'"
+    direct: Tasks = [{**look, "register": name} for name in names]
+    return {
+        DIRECT: [*direct, _all(names, "count == 1")],
+        MODULE: [*direct, _all(names, "count == 1")],
+        PEER: [*(query(statement, register=name) for name in names), _all(names, "rowcount == 1")],
+        DEBUG: [debug() for dummy in names],
+        PING: [ping() for dummy in names],
+    }
+
+
+def _all(names: t.Iterable[str], test: str) -> dict[str, t.Any]:
+    return {"ansible.builtin.assert": {"that": [f"{name}.{test}" for name in names], "quiet": True}}
 
 
 def killing(number: int) -> Case:
@@ -190,4 +215,36 @@ def drop_groups(stage: Stage) -> None:
         stage.sql(f"DROP RESOURCE GROUP {name}")
 
 
+def policies(hosts: int, each: int) -> Case:
+    """Five policies, each with sessions to end on each host; all of a host in one task."""
+    names = [f"{NAME} {{{{ inventory_hostname }}}} {number}" for number in range(POLICIES)]
+    rules = [{"name": name, "state": "terminated", "application_names": [name]} for name in names]
+    task = ours("gp_policy", policies=rules, mode="enforce")
+    peer: Tasks = []
+    for name in names:
+        find = f"SELECT pid FROM mdb_toolkit.pg_stat_activity() WHERE application_name = '{name}'"
+        end = "SELECT mdb_toolkit.gp_terminate_backend({{ item.pid }})"
+        peer += [query(find, register="seen"), query(end, loop="{{ seen.query_result }}")]
+
+    def prepare(stage: Stage) -> None:
+        stage.open_named(
+            [
+                f"{NAME} {host_name(host)} {number}"
+                for host in range(hosts)
+                for number in range(POLICIES)
+                for dummy in range(each)
+            ]
+        )
+
+    title = f"{POLICIES} policies" if hosts == 1 else f"{hosts} hosts x {POLICIES} policies"
+    targets = [(DIRECT, PEER, 1 / 25)] if hosts > 1 else []
+    return Case(title, {DIRECT: [task], MODULE: [task], PEER: peer}, prepare, _all_gone, hosts=hosts, targets=targets)
+
+
+def host_name(number: int) -> str:
+    """As the inventory has it."""
+    return f"gp{number:02d}"
+
+
 CASES = [listing(), further_task(), killing(20), killing(100), killing(200), groups()]
+CASES += [policies(1, 4), policies(HOSTS, 1)]
