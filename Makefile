@@ -29,7 +29,7 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
-.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration molecule dist constraints clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration molecule bench dist constraints clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -126,6 +126,17 @@ integration: venv  ## modules, roles and playbooks against the sandbox
 
 molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for another engine
 	molecule test --all
+
+# The environment of the benchmark is its own: it has the collection that we compare with.
+.cache/bench/stamp: tests/bench/requirements.txt | .venv/pyvenv.cfg
+	@echo 'Installing what the benchmark needs'
+	@$(PY) -m venv .cache/bench
+	@.cache/bench/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+	    --constraint tests/constraints.txt --requirement $<
+	@touch $@
+
+bench: venv .cache/bench/stamp  ## measure against community.postgresql; writes docs/benchmarks.md
+	$(PY) tests/bench $(CASES)
 
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist
