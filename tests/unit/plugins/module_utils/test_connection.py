@@ -184,3 +184,10 @@ def test_no_advice_is_better_than_a_wrong_one() -> None:
     assert advice_for_statement("XX000") == ""
     assert advice_for_statement(None) == ""
     assert "privilege" in advice_for_statement("42501")
+
+
+def test_a_message_stays_readable_whatever_it_repeats() -> None:
+    error = OptionError("users", f"{'x' * 10_000_000} is not allowed; it is a name")
+    assert len(error.message) < 1000
+    assert error.message.startswith("users: xxx")
+    assert error.message.endswith("is not allowed; it is a name")
