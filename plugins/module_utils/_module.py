@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -24,11 +26,15 @@ def run_module(operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> 
     spec = dict(_connection.ARGUMENT_SPEC)
     for argument_spec in argument_specs:
         spec.update(argument_spec)
-    module = AnsibleModule(
-        argument_spec=spec,
-        mutually_exclusive=_connection.MUTUALLY_EXCLUSIVE,
-        supports_check_mode=True,
-    )
+    try:
+        module = AnsibleModule(
+            argument_spec=spec,
+            mutually_exclusive=_connection.MUTUALLY_EXCLUSIVE,
+            supports_check_mode=True,
+        )
+    except OverflowError:  # Ansible converts .inf to a whole number and does not expect this
+        sys.stdout.write(json.dumps({"failed": True, "msg": "infinity is not allowed; the option takes a number"}))
+        sys.exit(1)
     options = dict(module.params)
     module.params = _connection.without_secrets(options)
     module.no_log_values.clear()

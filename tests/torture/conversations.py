@@ -9,6 +9,7 @@ A judge compares what the module said with what the server says afterwards. It r
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import typing as t
 
@@ -149,7 +150,7 @@ class Planning:
     def _remove(self) -> None:
         self._scene.sql(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(self._role)))
         for name in self._names.values():
-            eventually(lambda name=name: self._dropped(name), f"{name} is dropped")
+            eventually(functools.partial(self._dropped, name), f"{name} is dropped")
 
     def _dropped(self, name: str) -> bool:
         try:

@@ -62,10 +62,10 @@ def run(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] 
     sender.close()
     try:
         if not receiver.poll(PATIENCE):
+            process.kill()  # only now: the pid of one that has ended may be somebody else's
             raise AssertionError(f"{name} did not end within {PATIENCE:g} s")
         printed, crash, seconds, peak = receiver.recv()
     finally:
-        process.kill()
         process.join()
         process.close()
         receiver.close()

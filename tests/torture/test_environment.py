@@ -195,6 +195,14 @@ def test_a_pooler_that_switches_sessions(cluster: Cluster, scene: Scene, convers
         stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
 
 
+def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> None:
+    with Pooler(cluster, cluster.admin) as pooler:
+        said = run(
+            "gp_process_info", {**pooler.login(cluster.login(cluster.admin)), "application_names": ["gpops_pool"]}
+        )
+        assert [record["pid"] in pooler.pids for record in said["processes"]] == [True]
+
+
 def test_a_restart_in_the_middle() -> None:
     from sandbox import Sandbox
 
