@@ -17,9 +17,11 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _signals,
     _victims,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 # One less than the engines' buffer: they cut the rest off, if need be in the middle of a character.
 MESSAGE_BYTES = 127
@@ -49,7 +51,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class _Request:
+class Request:
     """The options, understood."""
 
     selection: _selection.Selection
@@ -75,28 +77,22 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     plan = request.plan
     waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
     deadline = _connection.Deadline(options["timeout"] + waits)
-    session = _connection.Session(options, _connection.Deadline(options["timeout"]))
-    engine = None
-    try:
-        engine = _engine.probe(session, options["toolkit"])
-        session, verdicts = _look(session, engine, request, options)
+    endings: dict[int, _signals.Ending] = {}
+    with visit(options) as found:
+        engine = found.engine
+        verdicts = _look(found, request, options)
         _check_cap(verdicts, options)
-        found = warnings(engine, options)
-        endings: dict[int, _signals.Ending] = {}
+        said = warnings(engine, options)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
-            line = ServerLine(session, engine, deadline, options["victim_message"])
-            endings = line.use(lambda: _signals.end(line, victims, plan))
-    except GroupFull as error:
-        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
-    finally:
-        session.close()
+            line = ServerLine(found, deadline, options["victim_message"])
+            endings = _signals.end(line, victims, plan)
     whole = result(verdicts, endings, engine, options)
     _fail_on_survivors(whole, options)
-    return whole, found
+    return whole, said
 
 
-def understand(options: t.Mapping[str, t.Any]) -> _Request:
+def understand(options: t.Mapping[str, t.Any]) -> Request:
     """PURE: the options -> what is asked for.
 
     Raises:
@@ -122,7 +118,7 @@ def understand(options: t.Mapping[str, t.Any]) -> _Request:
     )
     _victims.check(policy)
     records = options["processes"]
-    return _Request(
+    return Request(
         selection=_selection.parse(options),
         records=None if records is None else tuple(_victims.seen_before(records, policy.state)),
         policy=policy,
@@ -142,19 +138,17 @@ def _check_message(message: str | None) -> None:
         raise OptionError("victim_message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
 
 
-def _look(
-    session: _connection.Session, engine: _engine.Engine, request: _Request, options: t.Mapping[str, t.Any]
-) -> tuple[_connection.Session, list[_victims.Verdict]]:
+def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
     with_locks = _selection.needs_locks(options)
-    session, snapshot = _processes.read(session, engine, session.deadline, with_locks)
+    found.session, snapshot = _processes.read(found.session, found.engine, found.deadline, with_locks)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
-    with session.deadline.enforced(_selection.TOO_SLOW):
-        return session, choose(snapshot.backends, request, options)
+    with found.deadline.enforced(_selection.TOO_SLOW):
+        return choose(snapshot.backends, request, options)
 
 
 def choose(
-    backends: t.Sequence[_processes.Backend], request: _Request, options: t.Mapping[str, t.Any]
+    backends: t.Sequence[_processes.Backend], request: Request, options: t.Mapping[str, t.Any]
 ) -> list[_victims.Verdict]:
     """PURE: all sessions -> the verdict on each that was asked for, those that are gone included."""
     early: list[_victims.Verdict] = []
@@ -184,18 +178,22 @@ def _check_cap(verdicts: t.Sequence[_victims.Verdict], options: t.Mapping[str, t
     number = sum(verdict.outcome is None for verdict in verdicts)
     if number <= options["max_victims"]:
         return
-    spared = [
-        verdict if verdict.outcome else _victims.Verdict(verdict.backend, _victims.SPARED, "over max_victims")
-        for verdict in verdicts
-    ]
-    records = [_record(verdict, None, options) for verdict in spared]
+    found = [_record(verdict, None, options) for verdict in spared(verdicts, "over max_victims")]
     raise OptionError(
         "max_victims",
         f"{number} sessions would be {options['state']}, {options['max_victims']} are allowed; nobody was signalled. "
         "Narrow the selection, or raise max_victims",
-        victims=records,
-        counts=_counts(records),
+        victims=found,
+        counts=counts(found),
     )
+
+
+def spared(verdicts: t.Iterable[_victims.Verdict], reason: str) -> list[_victims.Verdict]:
+    """PURE: the verdicts when nobody is to be signalled after all."""
+    return [
+        verdict if verdict.outcome else _victims.Verdict(verdict.backend, _victims.SPARED, reason)
+        for verdict in verdicts
+    ]
 
 
 def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str]:
@@ -214,20 +212,31 @@ def result(
     options: t.Mapping[str, t.Any],
 ) -> dict[str, t.Any]:
     """PURE: the result of the module; without endings, what would happen."""
-    records = [
+    found = records(verdicts, endings, engine, options)
+    return {
+        "changed": any(victim["signalled"] is not False for victim in found),
+        "victims": found,
+        "counts": counts(found),
+        "engine": engine.shown,
+        "diff": diff(found),
+    }
+
+
+def records(
+    verdicts: t.Iterable[_victims.Verdict],
+    endings: t.Mapping[int, _signals.Ending],
+    engine: _engine.Engine,
+    options: t.Mapping[str, t.Any],
+) -> list[dict[str, t.Any]]:
+    """PURE: the victims as the result has them."""
+    found = [
         _record(verdict, endings.get(verdict.backend.pid) if verdict.outcome is None else None, options)
         for verdict in verdicts
     ]
-    for record in records:
-        if record["outcome"] == _victims.REFUSED:
-            record["reason"] += f"; {_privilege(engine)}"
-    return {
-        "changed": any(record["signalled"] is not False for record in records),
-        "victims": records,
-        "counts": _counts(records),
-        "engine": engine.shown,
-        "diff": _diff(records),
-    }
+    for victim in found:
+        if victim["outcome"] == _victims.REFUSED:
+            victim["reason"] += f"; {_privilege(engine)}"
+    return found
 
 
 def _privilege(engine: _engine.Engine) -> str:
@@ -245,15 +254,16 @@ def _privilege(engine: _engine.Engine) -> str:
 def _record(
     verdict: _victims.Verdict, ending: _signals.Ending | None, options: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
-    record = dataclasses.asdict(verdict.backend)
+    """PURE: a session with what became of it; without an ending, what would."""
+    victim = dataclasses.asdict(verdict.backend)
     for name in ("hidden", "blocked_by", "blocks"):
-        del record[name]
-    record["query"] = shown(verdict.backend.query, _QUERY_LENGTH, options["redact_literals"])
+        del victim[name]
+    victim["query"] = shown(verdict.backend.query, _QUERY_LENGTH, options["redact_literals"])
     if ending is not None:
-        return {**record, **dataclasses.asdict(ending)}
+        return {**victim, **dataclasses.asdict(ending)}
     # In check mode, or not signalled: a victim-to-be counts as one.
     return {
-        **record,
+        **victim,
         "outcome": verdict.outcome or options["state"],
         "reason": verdict.reason,
         "signalled": verdict.outcome is None,
@@ -261,25 +271,26 @@ def _record(
     }
 
 
-def _counts(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    return dict(collections.Counter(record["outcome"] for record in records))
+def counts(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """PURE: how many victims had each outcome."""
+    return dict(collections.Counter(victim["outcome"] for victim in victims))
 
 
-def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
-    """The sessions before and after, a line each."""
+def diff(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """PURE: the sessions before and after, a line each."""
     before, after = [], []
-    for record in records:
-        line = f"{record['pid']} {record['usename']}@{record['datname']} {record['state']}\n"
+    for victim in victims:
+        line = f"{victim['pid']} {victim['usename']}@{victim['datname']} {victim['state']}\n"
         before.append(line)
-        if record["outcome"] == _victims.CANCELLED:
+        if victim["outcome"] == _victims.CANCELLED:
             after.append(line.replace(" active\n", " idle\n"))
-        elif record["outcome"] not in (_victims.TERMINATED, _victims.GONE):
+        elif victim["outcome"] not in (_victims.TERMINATED, _victims.GONE):
             after.append(line)
     return {"before": "".join(before), "after": "".join(after)}
 
 
 def _fail_on_survivors(whole: dict[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
-    bad = {name: whole["counts"][name] for name in _bad_outcomes(options) if whole["counts"].get(name)}
+    bad = {name: whole["counts"][name] for name in bad_outcomes(options) if whole["counts"].get(name)}
     if not bad or options["ignore_survivors"]:
         return
     what = ", ".join(f"{number} {name}" for name, number in bad.items())
@@ -289,7 +300,11 @@ def _fail_on_survivors(whole: dict[str, t.Any], options: t.Mapping[str, t.Any]) 
     )
 
 
-def _bad_outcomes(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+def bad_outcomes(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """PURE: the outcomes with which not all was done."""
     bad = (_victims.REFUSED, _victims.UNKNOWN)
     # Without a wait nobody claims that they are gone.
     return (*bad, _victims.ALIVE) if options["wait"] else bad
+
+
+DEFINITION = Definition(run, _selection.ARGUMENT_SPEC, ARGUMENT_SPEC)

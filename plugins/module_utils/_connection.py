@@ -121,7 +121,8 @@ class Deadline:
     def enforced(self, message: str) -> t.Iterator[None]:
         """Interrupt what is computed inside when the time is over, such as a regular expression that backtracks.
 
-        Only the main thread can be interrupted; elsewhere nothing is enforced.
+        Only the main thread can be interrupted; elsewhere nothing is enforced. An alarm that was set before, such as
+        that of a task's own timeout, still comes at its time.
 
         Raises:
             DeadlineExceeded: With this message.
@@ -133,13 +134,21 @@ class Deadline:
         def expire(*_dummy: object) -> t.NoReturn:
             raise DeadlineExceeded(message)
 
+        seconds = max(self.remaining(), 0.001)
+        earlier = signal.getitimer(signal.ITIMER_REAL)[0]
+        if 0 < earlier <= seconds:
+            yield
+            return
+        start = time.monotonic()
         before = signal.signal(signal.SIGALRM, expire)
-        signal.setitimer(signal.ITIMER_REAL, max(self.remaining(), 0.001))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+            if earlier:
+                signal.setitimer(signal.ITIMER_REAL, max(earlier - (time.monotonic() - start), 0.001))
 
     def part(self, share: float) -> Deadline:
         """A deadline that ends after this share of the time that is left."""

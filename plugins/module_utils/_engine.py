@@ -12,8 +12,13 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    GpopsError,
+    GroupFull,
+    OptionError,
+    StatementError,
+)
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group, on every engine.
@@ -254,3 +259,15 @@ def full_group_message(engine: Engine | None, role: str | None) -> str:
         "nothing of this role gets past the queue. Log in as a role of another group or as a superuser, "
         "or let a superuser raise the group's concurrency"
     )
+
+
+def segments_down(session: Session, deadline: Deadline) -> tuple[int | None, str | None]:
+    """How many segments and mirrors are down, or V(none) and why that cannot be read."""
+    # A plain look into the catalog, which a full group does not stop.
+    statement = "SELECT pg_catalog.count(*) FROM pg_catalog.gp_segment_configuration WHERE status = 'd'"
+    try:
+        return int(session.execute(statement, deadline=deadline).rows[0][0]), None
+    except GroupFull:
+        raise
+    except StatementError as error:
+        return None, error.message

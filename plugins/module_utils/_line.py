@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session, sql
-from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import instant, source
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 
-_T = t.TypeVar("_T")
 _IDENTITY = ("sess_id", "backend_start", "query_start", "state")
 
 
@@ -27,15 +26,14 @@ class ServerLine:
     """Signals and looks on one server; takes a new session where the engine needs one.
 
     Args:
-        session: The session that the choice was made with.
-        engine: Of that session.
+        visit: With the session that the choice was made with; a new one is put there.
         deadline: The end of all.
         message: For the victims, where the engine has it.
     """
 
-    def __init__(self, session: Session, engine: Engine, deadline: Deadline, message: str | None = None) -> None:
-        self._session = session
-        self._engine = engine
+    def __init__(self, visit: Visit, deadline: Deadline, message: str | None = None) -> None:
+        self._visit = visit
+        self._engine = engine = visit.engine
         self._deadline = deadline
         self._message = message
         self._spent = engine.toolkit_spends_session
@@ -51,19 +49,12 @@ class ServerLine:
             self.renew()
         self._spent = self._engine.toolkit_spends_session
         # Half of what is left: if the server goes silent, there is time to look again from a new connection.
-        return self._session.execute(statement, deadline=self._deadline.part(0.5)).rows
+        return self._visit.session.execute(statement, deadline=self._deadline.part(0.5)).rows
 
     def renew(self) -> None:
         """Take a new session in place of this one."""
-        self._session = self._session.renewed(self._deadline)
+        self._visit.session = self._visit.session.renewed(self._deadline)
         self._spent = False
-
-    def use(self, work: t.Callable[[], _T]) -> _T:
-        """Do the work and end whatever session the line has by then."""
-        try:
-            return work()
-        finally:
-            self._session.close()
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         """These processes as they are now, with what names them; those that are gone are not in it."""

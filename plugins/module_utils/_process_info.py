@@ -9,9 +9,11 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _processes, _selection
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _processes, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
 
 FIELDS: tuple[str, ...] = tuple(
     field.name for field in dataclasses.fields(_processes.Backend) if field.name != "hidden"
@@ -54,21 +56,14 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     selection = _selection.parse(options)
     _check(options)
     with_locks = _needs_locks(options)
-    deadline = _connection.Deadline(options["timeout"])
-    session = _connection.Session(options, deadline)
-    engine = None
-    try:
-        engine = _engine.probe(session, options["toolkit"])
-        session, snapshot = _processes.read(session, engine, deadline, with_locks)
-    except GroupFull as error:
-        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
-    finally:
-        session.close()
+    with visit(options) as found:
+        engine = found.engine
+        found.session, snapshot = _processes.read(found.session, engine, found.deadline, with_locks)
     if options.get("blocking") and snapshot.locks_problem:
         raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
-    with deadline.enforced(_selection.TOO_SLOW):
-        found = result(options, selection, engine, snapshot)
-    return found, warnings(engine, snapshot, with_locks)
+    with found.deadline.enforced(_selection.TOO_SLOW):
+        answer = result(options, selection, engine, snapshot)
+    return answer, warnings(engine, snapshot, with_locks)
 
 
 def _check(options: t.Mapping[str, t.Any]) -> None:
@@ -160,3 +155,6 @@ def _why_hidden(engine: _engine.Engine) -> str:
     if engine.family == "gp6":
         return f"{missing}, elsewhere log in as a superuser"
     return f"{missing}, elsewhere log in as a superuser or a member of pg_monitor"
+
+
+DEFINITION = Definition(run, _selection.ARGUMENT_SPEC, ARGUMENT_SPEC)

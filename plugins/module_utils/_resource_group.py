@@ -23,6 +23,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     OptionError,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 _ENTRY: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -60,20 +62,12 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """
     wishes = understand(options)
     wait_timeout = _selection.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
-    deadline = _connection.Deadline(options["timeout"])
-    session = _connection.Session(options, deadline)
-    engine = None
-    try:
-        engine = _engine.probe(session, options["toolkit"])
-        job = _Job(session, engine, wishes)
+    with visit(options) as found:
+        job = _Job(found, wishes)
         if not check_mode:
             job.apply()
             job.wait(wait_timeout)
         return job.result(), job.warnings()
-    except GroupFull as error:
-        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
-    finally:
-        session.close()
 
 
 def understand(options: t.Mapping[str, t.Any]) -> _group_wishes.Wishes:
@@ -96,19 +90,18 @@ def understand(options: t.Mapping[str, t.Any]) -> _group_wishes.Wishes:
 class _Job:
     """One plan on one server: what it is, what of it was done, and what came out."""
 
-    def __init__(self, session: _connection.Session, engine: _engine.Engine, wishes: _group_wishes.Wishes) -> None:
-        self._session = session
-        self._engine = engine
-        self._reading = _group_line.read(session, engine)
+    def __init__(self, line: Visit, wishes: _group_wishes.Wishes) -> None:
+        self._line = line
+        self._reading = _group_line.read(line.session, line.engine)
         self._groups = dict(self._reading.groups)
         self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
         self._lowered = self._groups_with_less_room()
         if self._lowered or any(step.kind == "drop" for step in self._plan.steps):
             # Only now: the engine takes 300 ms to tell what runs.
-            self._groups = _group_line.with_status(self._groups, _group_line.read_status(session))
+            self._groups = _group_line.with_status(self._groups, _group_line.read_status(line.session))
             self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
         # As text from now on: the driver quotes names with a live connection only, and a failure names them too.
-        self._statements = [session.text(_group_line.statement(step)) for step in self._plan.steps]
+        self._statements = [line.session.text(_group_line.statement(step)) for step in self._plan.steps]
         self._applied = 0
         self._said: list[str] = []
         self._after: dict[str, _groups.Group | None] = dict(self._plan.after)
@@ -124,13 +117,13 @@ class _Job:
     def apply(self) -> None:
         """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
         for statement in self._statements:
-            heard = len(self._session.warnings())
+            heard = len(self._line.session.warnings())
             try:
-                self._session.execute(statement)
+                self._line.session.execute(statement)
             except GpopsError as error:
                 self._fail(error)
             self._applied += 1
-            self._said += [text for text in self._session.warnings()[heard:] if text.startswith("WARNING")]
+            self._said += [text for text in self._line.session.warnings()[heard:] if text.startswith("WARNING")]
         if self._statements:
             try:
                 self._read_after()
@@ -142,7 +135,7 @@ class _Job:
                 ) from None
 
     def _read_after(self) -> None:
-        now = _group_line.read(self._session, self._engine).groups
+        now = _group_line.read(self._line.session, self._line.engine).groups
         self._after = {name: now.get(name) for name in self._plan.after}
         if self._applied == len(self._statements):
             self._said += not_stored(self._plan.after, self._after)
@@ -151,11 +144,11 @@ class _Job:
         failed = self._statements[self._applied]
         unsure = not isinstance(error, StatementError)
         if isinstance(error, GroupFull):
-            message = _engine.full_group_message(self._engine, self._session.role)
+            message = _engine.full_group_message(self._line.engine, self._line.session.role)
         else:
             message = error.message
         try:
-            self._session = self._session.renewed()
+            self._line.session = self._line.session.renewed()
             self._read_after()
         except GpopsError:
             self._after = {}
@@ -164,7 +157,7 @@ class _Job:
         done, rest = self._applied, len(self._statements) - self._applied - 1
         raise GpopsError(
             f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}"
-            f"{_privilege(error, self._engine)}. {done} before it were applied, {rest} after it were not sent"
+            f"{_privilege(error, self._line.engine)}. {done} before it were applied, {rest} after it were not sent"
             f"{'; whether it took effect itself is unknown' if unsure else ''}. "
             "Running the task again finishes the plan",
             **{
@@ -180,10 +173,10 @@ class _Job:
         """Until no group runs more than it may now, or the time is over."""
         end = time.monotonic() + seconds
         # The wait was asked for: it comes on top of what is left of the session's time.
-        deadline = _connection.Deadline(self._session.deadline.remaining() + seconds)
+        deadline = _connection.Deadline(self._line.session.deadline.remaining() + seconds)
         while self._lowered and self._statements:
             try:
-                status = _group_line.read_status(self._session, deadline)
+                status = _group_line.read_status(self._line.session, deadline)
             except GpopsError as error:
                 self._said.append(f"all was applied; whether less runs already could not be read: {error.message}")
                 return
@@ -207,7 +200,7 @@ class _Job:
             "groups": groups,
             "statements": self._statements,
             "enforced": self._reading.enforced,
-            "engine": self._engine.shown,
+            "engine": self._line.engine.shown,
             "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
         }
 
@@ -270,3 +263,6 @@ def _privilege(error: GpopsError, engine: _engine.Engine) -> str:
         return ""
     own = {"cb": ", or a member of pg_manage_resource_groups"}.get(engine.family, "")
     return f"; it takes a superuser{own}, on a managed service a member of mdb_admin"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

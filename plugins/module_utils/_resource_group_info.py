@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _group_line, _selection
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull
+from ansible_collections.gpops.toolkit.plugins.module_utils import _group_line, _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "names": {"type": "list", "elements": "str"},
@@ -45,24 +46,17 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         GpopsError: In plain words.
     """
     wanted = _selection.names_test("names", options["names"]) if options["names"] is not None else None
-    session = _connection.Session(options, _connection.Deadline(options["timeout"]))
-    engine = None
-    try:
-        engine = _engine.probe(session, options["toolkit"])
-        reading = _group_line.read(session, engine)
-        status = _group_line.read_status(session) if options["status"] else None
-    except GroupFull as error:
-        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
-    finally:
-        session.close()
+    with visit(options) as found:
+        reading = _group_line.read(found.session, found.engine)
+        status = _group_line.read_status(found.session) if options["status"] else None
     chosen = [group for name, group in sorted(reading.groups.items()) if wanted is None or wanted(name)]
-    found = {
+    answer = {
         "changed": False,
-        "groups": [record(group, engine.family, status) for group in chosen],
+        "groups": [record(group, found.engine.family, status) for group in chosen],
         "enforced": reading.enforced,
-        "engine": engine.shown,
+        "engine": found.engine.shown,
     }
-    return found, _warnings(reading, status)
+    return answer, _warnings(reading, status)
 
 
 def record(group: Group, family: str, status: t.Mapping[str, _group_line.GroupStatus] | None) -> dict[str, t.Any]:
@@ -92,3 +86,6 @@ def _warnings(reading: _group_line.Reading, status: t.Mapping[str, object] | Non
         return []
     none = "; there is no status" if status is not None else ""
     return [f"resource groups are stored but not enforced: gp_resource_manager is {reading.manager}, not group{none}"]
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - gpops.toolkit.attributes.acting
   - gpops.toolkit.connection
   - gpops.toolkit.selection
+  - gpops.toolkit.signals
 options:
   state:
     description:
@@ -43,69 +44,6 @@ options:
   match_all:
     description:
       - Must be V(true) to choose without any criterion. An exclusion alone is no criterion.
-    type: bool
-    default: false
-  cancel_first:
-    description:
-      - With O(state=terminated), cancel running statements first, and terminate after O(grace_period), or as soon
-        as the statements have ended.
-    type: bool
-    default: false
-  grace_period:
-    description:
-      - How long a cancelled statement has to end, in seconds or as V(90s), V(15m), V(2h), V(1d).
-    type: str
-    default: "10"
-  wait:
-    description:
-      - Look until each victim is gone, or its statement has ended.
-      - With V(false) it looks once, and a victim that is still there does not fail the task.
-    type: bool
-    default: true
-  wait_timeout:
-    description:
-      - How long to look, in seconds or as V(90s), V(15m), V(2h), V(1d). It comes on top of O(timeout).
-    type: str
-    default: "30"
-  max_victims:
-    description:
-      - If more sessions than this would be signalled, none is, and the task fails with the list of them.
-    type: int
-    default: 20
-  victims:
-    description:
-      - Which of the chosen sessions are victims. Age is that of the session, with O(state=cancelled) that of the
-        statement.
-    type: str
-    choices: [all, oldest, newest, all_but_oldest]
-    default: all
-  protected_users:
-    description:
-      - Sessions of these login roles are spared, each exact or a glob. An empty list protects nobody by name.
-    type: list
-    elements: str
-    default: [gpadmin, gpmon]
-  allow_superusers:
-    description:
-      - Do not spare the sessions of superusers as such. O(protected_users) still holds.
-    type: bool
-    default: false
-  protected_applications:
-    description:
-      - Sessions with these application names are spared, each exact or a glob.
-    type: list
-    elements: str
-    default: [gpbackup*, gprestore*, gpexpand*, pg_dump*]
-  victim_message:
-    description:
-      - In a task, C(message) is the same option. Ansible keeps that name from modules, so an action plugin hands it on.
-      - Text for the victims, who get it with the error of a cancelled statement, at most 128 bytes. Clients of a
-        terminated session may see no more than that the connection is closed.
-      - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message.
-    type: str
-  ignore_survivors:
-    description:
-      - Do not fail if a session was refused or is still there.
     type: bool
     default: false
   redact_literals:
@@ -263,13 +201,13 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _backend, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._backend import DEFINITION
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_backend.run, _selection.ARGUMENT_SPEC, _backend.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: gp_policy
+short_description: Apply remediation policies to the sessions of a Greenplum or Cloudberry cluster
+version_added: 0.1.0
+description:
+  - Applies any number of named policies in one run over one connection. Each policy says which sessions or statements
+    are to end, and why. Each sees what those before it left.
+  - It reports by default and sends nothing. O(mode=enforce) acts.
+  - A policy may also have a maximum to reach, such as no lock jam, a quota for roles, or a share of
+    the connections. Then it works in rounds, looks anew before each, and stops when the maximum holds.
+  - Guards can stop it altogether before the first signal.
+  - Who is signalled is decided and checked as in M(gpops.toolkit.gp_backend). It works while the resource group of its
+    own role is full.
+author:
+  - gpops.toolkit contributors (@gpops)
+extends_documentation_fragment:
+  - gpops.toolkit.attributes
+  - gpops.toolkit.attributes.acting
+  - gpops.toolkit.connection
+  - gpops.toolkit.policies
+options:
+  mode:
+    description:
+      - V(report) decides and sends nothing. V(enforce) acts, but not in check mode.
+    type: str
+    choices: [report, enforce]
+    default: report
+  kill_switch:
+    description:
+      - A guard. V(true) stops it.
+    type: bool
+    default: false
+  kill_switch_file:
+    description:
+      - A guard. While there is a file of this name on the host that runs the module, it is stopped. What stands
+        in it does not matter.
+    type: path
+  allow_segments_down:
+    description:
+      - A guard. Without V(true) it is stopped while C(gp_segment_configuration) shows a segment down or cannot be read.
+    type: bool
+    default: false
+  max_share:
+    description:
+      - A guard. The largest part of all client sessions that one run may signal, in percent. A policy that would
+        go beyond it is V(refused).
+      - Without it, it is V(50) for a run that signals more than 20 sessions, and does not matter for fewer.
+    type: float
+  windows:
+    description:
+      - A guard. It is stopped outside of these times, each such as V(22:00-06:00), V(sat\,sun 00:00-24:00) or
+        V(mon-fri 20:00-23:30). A time over midnight belongs to the day on which it begins.
+    type: list
+    elements: str
+  windows_timezone:
+    description:
+      - Time zone of O(windows), such as V(Europe/Berlin). Others than V(UTC) need Python 3.9 or newer and its time
+        zone data on the host that runs the module.
+    type: str
+    default: UTC
+  redact_literals:
+    description:
+      - Replace each string and number in the query texts of the result by V(?).
+    type: bool
+    default: false
+notes:
+  - With O(mode=enforce) the task fails after all policies were tried if a guard stopped it, or if a policy was
+    refused or failed or did not reach its maximum, unless O(policies[].ignore_survivors). In report mode and check mode
+    these are in the result and nothing fails.
+  - In report mode what policies would leave to those after them is computed. A cancelled statement counts as idle
+    and as holding no lock, and a session that nobody would hold up any more as going on and holding up nobody.
+seealso:
+  - module: gpops.toolkit.gp_backend
+  - module: gpops.toolkit.gp_process_info
+"""
+
+EXAMPLES = r"""
+- name: See what the policies would do
+  gpops.toolkit.gp_policy:
+    login_host: "{{ gp_host }}"
+    policies:
+      - name: forgotten transactions
+        why: They keep locks and slots, and hold back vacuum
+        state: terminated
+        states:
+          - idle in transaction
+          - idle in transaction (aborted)
+        min_state_age: 1h
+      - name: long statements
+        state: cancelled
+        limits:
+          - users: [etl_*]
+            min_query_age: 6h
+          - resource_groups: [adhoc]
+            min_query_age: 10m
+
+- name: Break a lock jam at its roots
+  gpops.toolkit.gp_policy:
+    login_host: "{{ gp_host }}"
+    mode: enforce
+    policies:
+      - name: lock jam
+        state: terminated
+        max_held_up: 5
+        max_victims: 3
+
+- name: Keep room for new connections, at night only
+  gpops.toolkit.gp_policy:
+    login_host: "{{ gp_host }}"
+    windows: ["22:00-06:00"]
+    windows_timezone: UTC
+    max_share: 20
+    policies:
+      - name: connections
+        state: terminated
+        states: [idle]
+        max_connections: 80%
+"""
+
+RETURN = r"""
+mode:
+  description: V(enforce) if it was to act, V(report) if not, as in check mode.
+  returned: always after the options were understood
+  type: str
+  sample: report
+policies:
+  description: What came of each policy, in order.
+  returned: success, and failure after the options were understood
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Of the policy.
+      type: str
+    why:
+      description: Of the policy.
+      type: str
+    state:
+      description: Of the policy.
+      type: str
+    outcome:
+      description:
+        - V(done) signalled whom it chose, V(would_act) would have in report mode, V(nothing) was there to do.
+        - V(refused) would have gone beyond O(policies[].max_victims) or O(max_share), and signalled nobody in that
+          round.
+        - V(failed) left sessions that were to end, or did not reach its maximum.
+        - V(not_run) was kept back by a guard or a failure before it.
+      type: str
+    reason:
+      description: The same in words.
+      type: str
+    relieved:
+      description:
+        - Whether the maximum to reach holds, or with O(policies[].quiet_for) nobody is left; in report mode, would.
+          V(null) without any.
+      type: bool
+    rounds:
+      description: How often it ended sessions.
+      type: int
+    counts:
+      description: The number of its victims by outcome.
+      type: dict
+  sample:
+    - name: forgotten transactions
+      why: They keep locks and slots, and hold back vacuum
+      state: terminated
+      outcome: would_act
+      reason: 2 sessions would be terminated
+      relieved: null
+      rounds: 1
+      counts:
+        terminated: 2
+victims:
+  description:
+    - Each session that was chosen, with what became of it or, in report mode, would. A record as
+      M(gpops.toolkit.gp_backend) returns it, and in addition the following.
+  returned: success, and failure after the options were understood
+  type: list
+  elements: dict
+  contains:
+    policy:
+      description: Name of the policy.
+      type: str
+    why:
+      description: Of the policy.
+      type: str
+    round:
+      description: In which round, from 1.
+      type: int
+    outcome:
+      description: As M(gpops.toolkit.gp_backend) has it. V(spared) is a session of a policy that was refused.
+      type: str
+    reason:
+      description: The same in words.
+      type: str
+    signalled:
+      description: Whether a signal was sent to it, in report mode would be; V(null) if that is unknown.
+      type: bool
+counts:
+  description: The number of victims by outcome.
+  returned: success, and failure after the options were understood
+  type: dict
+  sample:
+    terminated: 2
+guards:
+  description: Each guard that was asked for, and the segments unless O(allow_segments_down).
+  returned: success, and failure after the options were understood
+  type: list
+  elements: dict
+  contains:
+    guard:
+      description: Name of the option.
+      type: str
+    passed:
+      description: Whether it lets the policies act.
+      type: bool
+    reason:
+      description: The same in words.
+      type: str
+  sample:
+    - guard: allow_segments_down
+      passed: true
+      reason: no segment is down
+sessions:
+  description: How many client sessions there were at first, and how many of them were signalled or would be.
+  returned: success, and failure after the first look
+  type: dict
+  sample:
+    total: 31
+    signalled: 2
+engine:
+  description: What was found.
+  returned: success
+  type: dict
+  contains:
+    family:
+      description: V(gp6), V(gp7) or V(cb).
+      type: str
+    version:
+      description: As the server's version text has it.
+      type: str
+    interface:
+      description: V(mdb) or V(native), what O(toolkit) came to.
+      type: str
+  sample:
+    family: gp6
+    version: 6.24.3
+    interface: mdb
+diff:
+  description: The chosen sessions before and after, a line each.
+  returned: success
+  type: dict
+  sample:
+    before: "26049 billy@testdb idle in transaction\n"
+    after: ""
+sqlstate:
+  description: The server's error code, where there is one.
+  returned: failure of a statement
+  type: str
+  sample: "42501"
+statement:
+  description: The statement that failed.
+  returned: failure of a statement
+  type: str
+  sample: SET ROLE "reporting"
+"""
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._policy import DEFINITION
+
+
+def main() -> None:
+    """Entry point of the module."""
+    run_module(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
