@@ -128,4 +128,6 @@ def modules() -> dict[str, t.Callable[[], None]]:
 
     package = importlib.import_module(MODULES)
     names = [found.name for found in pkgutil.iter_modules(package.__path__)]
-    return {name: importlib.import_module(f"{MODULES}.{name}").main for name in names}
+    found = {name: importlib.import_module(f"{MODULES}.{name}") for name in names}
+    # Without a main it is documentation of what runs elsewhere.
+    return {name: module.main for name, module in found.items() if hasattr(module, "main")}

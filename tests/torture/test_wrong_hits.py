@@ -21,14 +21,14 @@ from pathlib import Path
 import psycopg2
 import psycopg2.extensions
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes, _visit
 from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source
 from integration.cluster import Cluster, Scene, eventually
 from sandbox import Sandbox
 from torture import figures, forge
 from torture.scale import scaled
 
-TRIALS = scaled(400, 10000)
+TRIALS = scaled(300, 10000)
 BATCH = 50
 _WHO = (
     "SELECT a.pid, a.sess_id, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
@@ -66,9 +66,9 @@ def line_of(cluster: Cluster, role: str, toolkit: str) -> _line.ServerLine:
         "timeout": 60.0,
         "toolkit": toolkit,
     }
-    deadline = _connection.Deadline(3600)
     session = _connection.Session(options, _connection.Deadline(60))
-    return _line.ServerLine(session, _engine.probe(session, toolkit), deadline)
+    there = _visit.Visit(session, _engine.probe(session, toolkit), _connection.Deadline(60))
+    return _line.ServerLine(there, _connection.Deadline(3600))
 
 
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def churned(box: SmallSpace, seconds: float, by_module: bool) -> tuple[Tally, Ch
     churn = Churn(cluster, box.dir / "s", seconds)
     meant = shoot(cluster, churn, line, tally, by_module)
     churn.end()
-    line._session.close()
+    line._visit.session.close()
     tally.right = sum(identity in meant for identity in churn.hit)
     tally.wrong = len(churn.hit) - tally.right + churn.hit_unseen
     return tally, churn
@@ -221,7 +221,7 @@ def test_nobody_is_hit_by_mistake_while_pids_come_again(
     if not has_small_space():
         pytest.skip("needs a small space of pids: root, and Linux 6.14 or newer")
     with SmallSpace(profile) as box:
-        tally, churn = churned(box, scaled(8, 60), by_module)
+        tally, churn = churned(box, scaled(6, 60), by_module)
         assert tally.wrong == 0, tally
         assert tally.armed > 0, (tally, churn.rate)
         assert tally.right > 0, (tally, churn.rate)
@@ -254,7 +254,7 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
             # The same with the check broken: else this test could not fail.
             careless(patch)
             assert generations(cluster, line, TRIALS // 10).wrong > 0
-            line._session.close()
+            line._visit.session.close()
 
 
 def generations(cluster: Cluster, line: _line.ServerLine, trials: int) -> Tally:
@@ -334,4 +334,4 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
         figures.record("wrong hits", cluster.family, {f"forged records, {toolkit}": dataclasses.asdict(tally)})
     careless(monkeypatch)
     assert line.signal(aimed, "terminated")
-    line._session.close()
+    line._visit.session.close()
