@@ -29,14 +29,14 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
-.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration molecule bench dist constraints clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration molecule bench torture torture-short dist constraints clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 test:  ## everything that CI checks
 	@$(MAKE) -j2 -Otarget -k static
-	@$(MAKE) unit contract integration molecule
+	@$(MAKE) unit contract integration molecule torture-short
 
 demo: .venv/demo.stamp | $(LINK)  ## see it work, without a cluster
 	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo $(PROFILE)
@@ -137,6 +137,13 @@ molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for an
 
 bench: venv .cache/bench/stamp  ## measure against community.postgresql; writes docs/benchmarks.md
 	$(PY) tests/bench $(CASES)
+
+torture-short: venv  ## faults, wrong hits, hostile input and load, with small numbers
+	$(PY) -m pytest tests/torture
+
+torture: venv  ## the same with large numbers, and the report docs/torture.md; it takes an hour
+	@GPOPS_TORTURE=full $(PY) -m pytest tests/torture
+	@$(PY) tests/torture/report.py
 
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist

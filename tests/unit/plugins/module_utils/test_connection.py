@@ -212,3 +212,10 @@ def _wait_for(done: t.Callable[[], object]) -> None:
     while not done():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_message_stays_readable_whatever_it_repeats() -> None:
+    error = OptionError("users", f"{'x' * 10_000_000} is not allowed; it is a name")
+    assert len(error.message) < 1000
+    assert error.message.startswith("users: xxx")
+    assert error.message.endswith("is not allowed; it is a name")
