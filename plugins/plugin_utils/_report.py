@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_report does. Private to the collection."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import re
+import tempfile
+import typing as t
+from pathlib import Path
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report_data, _report_findings, _report_page
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "dest": {"type": "path", "required": True},
+    "name": {"type": "str", "required": True},
+    "title": {"type": "str"},
+    "runbook": {"type": "str"},
+    "cluster": {"type": "str"},
+    "mode": {"type": "str", "choices": ["report", "enforce"]},
+    "processes": {"type": "dict"},
+    "groups": {"type": "dict"},
+    "remediation": {"type": "dict"},
+    "details": {"type": "dict"},
+    "json": {"type": "bool", "default": True},
+    "html": {"type": "bool", "default": True},
+}
+# What module_defaults of the action group hands over; a report has no use for it.
+CONNECTION_OPTIONS = frozenset(
+    "login_host login_port login_user login_password login_db login_unix_socket ssl_mode ca_cert ssl_cert ssl_key "
+    "session_role connect_params timeout toolkit".split()
+)
+FORMAT = 1
+# Query texts are users' data.
+FOLDER_MODE = 0o700
+_MAX_NAME_BYTES = 200
+_RESULTS = ("processes", "groups", "remediation", "details")
+
+
+def write(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+    """Write the report and return the result of the task.
+
+    Raises:
+        OptionError: The name is none for a file, or the folder cannot be written.
+    """
+    _check_name(options["name"])
+    document = compose(options, check_mode, now)
+    contents = {}
+    if options["json"]:
+        # ASCII, so that no text of a user steers the terminal that shows the file.
+        contents["json"] = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if options["html"]:
+        contents["html"] = _report_page.render(document)
+    folder = Path(options["dest"]).absolute()
+    paths = {kind: _replace(folder / f"{options['name']}.{kind}", content) for kind, content in contents.items()}
+    return {
+        "changed": False,
+        "json_path": paths.get("json"),
+        "html_path": paths.get("html"),
+        "findings": document["findings"],
+    }
+
+
+def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+    """The report as data.
+
+    Args:
+        options: Those of the task, valid.
+        check_mode: Whether the playbook runs so.
+        now: With its time zone.
+    """
+    runbook, cluster = (_report_data.plain(options[key]) for key in ("runbook", "cluster"))
+    document: dict[str, t.Any] = {
+        "format": FORMAT,
+        "generated": now.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "title": _report_data.plain(options["title"]) or ": ".join(filter(None, [runbook, cluster])) or "Report",
+        "runbook": runbook,
+        "cluster": cluster,
+        "mode": _report_data.plain(options["mode"]),
+        "check_mode": check_mode,
+    }
+    results = {key: _report_data.plain(options[key]) for key in _RESULTS}
+    found = _report_findings.find(results)
+    document["findings"] = [{"level": finding.level, "text": finding.text} for finding in found]
+    return {**document, **results}
+
+
+def _check_name(name: str) -> None:
+    problem = "it is the name of a file without its suffix; "
+    if not name or name.startswith("."):
+        raise OptionError("name", problem + "it may neither be empty nor begin with a dot")
+    if re.search(r"[/\\\x00-\x1f\x7f]", name):
+        raise OptionError("name", problem + "it may have neither slashes nor control characters; the folder is dest")
+    if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
+        raise OptionError("name", problem + f"it may have {_MAX_NAME_BYTES} bytes")
+
+
+def _replace(path: Path, content: str) -> str:
+    """Put the file in place as a whole, for its owner only; whoever reads it meanwhile has the old one."""
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:20]}-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(content)
+            os.replace(draft, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+            raise
+    except OSError as error:
+        raise OptionError("dest", f"{path} cannot be written: {error.strerror}") from error
+    return str(path)
