@@ -54,8 +54,7 @@ RETURN = r"""
 _value:
   description:
     - C(wanted) is a list of databases or groups, in the form in which the modules take them.
-    - C(left) says of each option that is left its C(name), C(option), and the value C(before), the one that was C(set),
-      and the one that was C(found).
+    - C(left) says in a sentence each which options are left, and what they were, were set to and are.
   type: dict
   sample:
     wanted:

@@ -34,7 +34,7 @@ def remember(note: t.Iterable[Object], objects: t.Iterable[Object]) -> list[dict
     return [{"name": name, **item} for name, item in items.items()]
 
 
-def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str, list[dict[str, t.Any]]]:
+def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str, list[t.Any]]:
     """What to set, and what to leave because somebody changed it since.
 
     Args:
@@ -43,7 +43,7 @@ def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str,
     """
     now = {found["name"]: found["before"] or {} for found in objects}
     wanted: list[dict[str, t.Any]] = []
-    left: list[dict[str, t.Any]] = []
+    left: list[str] = []
     for item in note:
         options = {}
         for option, value in item["set"].items():
@@ -52,7 +52,8 @@ def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str,
             if _is_same(found, value):
                 options[option] = before
             elif not _is_same(found, before):
-                left.append({"name": item["name"], "option": option, "before": before, "set": value, "found": found})
+                now_it_is = "it is gone" if found is None else f"it is {found} now, which somebody else set"
+                left.append(f"{option} of {item['name']} is left: it was {before}, {value} was set, and {now_it_is}")
         if options:
             wanted.append({"name": item["name"], **options})
     return {"wanted": wanted, "left": left}
