@@ -29,14 +29,14 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
-.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration dist constraints clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration molecule dist constraints clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 test:  ## everything that CI checks
 	@$(MAKE) -j2 -Otarget -k static
-	@$(MAKE) unit contract integration
+	@$(MAKE) unit contract integration molecule
 
 demo: .venv/demo.stamp | $(LINK)  ## see it work, without a cluster
 	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo $(PROFILE)
@@ -96,7 +96,7 @@ yamllint: venv
 	yamllint --strict .
 
 shellcheck: venv
-	shellcheck .ci/run
+	shellcheck .ci/run .ci/chromium
 
 ansible-lint: venv
 	ansible-lint --profile production --offline
@@ -123,6 +123,9 @@ contract: venv  ## the sandbox behaves as the recorded engines
 
 integration: venv  ## modules, roles and playbooks against the sandbox
 	$(PY) -m pytest tests/integration
+
+molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for another engine
+	cd extensions && molecule --base-config molecule/config.yml test --all
 
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
         checked = ArgumentSpecValidator(_report.ARGUMENT_SPEC).validate(given)
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = dt.datetime.now(dt.timezone.utc)
         try:
             result.update(_report.write(checked.validated_parameters, self._task.check_mode, now))
         except GpopsError as error:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions, _connection, _engine
+from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions, _engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "databases": {
@@ -71,18 +73,11 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         allow_lockout=options["allow_lockout"],
         allow_superusers=options["allow_superusers"],
     )
-    session = _connection.Session(options, _connection.Deadline(options["timeout"]))
-    engine = None
-    try:
-        engine = _engine.probe(session, options["toolkit"])
-        job = _Job(session, engine, wishes)
+    with visit(options) as line:
+        job = _Job(line, wishes)
         if not check_mode:
             job.apply()
         return job.result(), job.warnings
-    except GroupFull as error:
-        raise GpopsError(_engine.full_group_message(engine, session.role), **error.result) from None
-    finally:
-        session.close()
 
 
 def read(session: Session) -> _admissions.Server:
@@ -134,12 +129,11 @@ def statement(target: _admissions.Target) -> t.Any:
 class _Job:
     """What is asked of one server, what of it was done, and what came out."""
 
-    def __init__(self, session: Session, engine: _engine.Engine, wishes: _admissions.Wishes) -> None:
-        self._session = session
-        self._engine = engine
-        self._targets = _admissions.plan(read(session), wishes)
+    def __init__(self, line: Visit, wishes: _admissions.Wishes) -> None:
+        self._line = line
+        self._targets = _admissions.plan(read(line.session), wishes)
         self.warnings = _admissions.warnings(self._targets, wishes)
-        self._statements = [session.text(statement(target)) for target in self._targets if target.changes]
+        self._statements = [line.session.text(statement(target)) for target in self._targets if target.changes]
         self._applied = 0
         # What is true afterwards; until then, what is planned.
         self._server: _admissions.Server | None = None
@@ -149,7 +143,7 @@ class _Job:
         """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
         for text in self._statements:
             try:
-                self._session.execute(text)
+                self._line.session.execute(text)
             except GpopsError as error:
                 self._fail(error)
             self._applied += 1
@@ -157,7 +151,7 @@ class _Job:
             return
         self._predicts = False
         try:
-            self._server = read(self._session)
+            self._server = read(self._line.session)
         except GpopsError as error:
             raise GpopsError(
                 f"all {self._applied} statements were applied; reading the result failed: {error.message}",
@@ -169,11 +163,11 @@ class _Job:
         rest = self._statements[done + 1 :]
         unsure = not isinstance(error, StatementError)
         full = isinstance(error, GroupFull)
-        message = _engine.full_group_message(self._engine, self._session.role) if full else error.message
+        message = _engine.full_group_message(self._line.engine, self._line.session.role) if full else error.message
         self._predicts = False
         try:
-            self._session = self._session.renewed()
-            self._server = read(self._session)
+            self._line.session = self._line.session.renewed()
+            self._server = read(self._line.session)
         except GpopsError:
             self._server = None
         raise GpopsError(
@@ -198,7 +192,7 @@ class _Job:
             **shown,
             "restore": {kind: _admissions.restoring(self._targets, kind) for kind in shown},
             "statements": self._statements,
-            "engine": self._engine.shown,
+            "engine": self._line.engine.shown,
             "diff": {
                 side: {kind: {each["name"]: each[side] for each in found} for kind, found in shown.items()}
                 for side in ("before", "after")
@@ -228,3 +222,6 @@ def _privilege(error: GpopsError) -> str:
     if not isinstance(error, StatementError) or error.sqlstate != "42501":
         return ""
     return "; a database takes its owner or a superuser, a role a superuser or a role with CREATEROLE"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

@@ -19,6 +19,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
@@ -304,3 +305,6 @@ def bad_outcomes(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     bad = (_victims.REFUSED, _victims.UNKNOWN)
     # Without a wait nobody claims that they are gone.
     return (*bad, _victims.ALIVE) if options["wait"] else bad
+
+
+DEFINITION = Definition(run, _selection.ARGUMENT_SPEC, ARGUMENT_SPEC)

@@ -121,7 +121,8 @@ class Deadline:
     def enforced(self, message: str) -> t.Iterator[None]:
         """Interrupt what is computed inside when the time is over, such as a regular expression that backtracks.
 
-        Only the main thread can be interrupted; elsewhere nothing is enforced.
+        Only the main thread can be interrupted; elsewhere nothing is enforced. An alarm that was set before, such as
+        that of a task's own timeout, still comes at its time.
 
         Raises:
             DeadlineExceeded: With this message.
@@ -133,13 +134,21 @@ class Deadline:
         def expire(*_dummy: object) -> t.NoReturn:
             raise DeadlineExceeded(message)
 
+        seconds = max(self.remaining(), 0.001)
+        earlier = signal.getitimer(signal.ITIMER_REAL)[0]
+        if 0 < earlier <= seconds:
+            yield
+            return
+        start = time.monotonic()
         before = signal.signal(signal.SIGALRM, expire)
-        signal.setitimer(signal.ITIMER_REAL, max(self.remaining(), 0.001))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+            if earlier:
+                signal.setitimer(signal.ITIMER_REAL, max(earlier - (time.monotonic() - start), 0.001))
 
     def part(self, share: float) -> Deadline:
         """A deadline that ends after this share of the time that is left."""
@@ -353,7 +362,12 @@ class Session:
             ConnectionLost: The connection broke; whether the statement took effect is unknown.
             DeadlineExceeded: No answer in time. The server ends the statement by itself, by its own limits.
         """
-        text = self.text(statement)
+        try:
+            if self._closed:
+                raise ConnectionLost(f"the connection to {self.where} is closed")
+            text = self.text(statement)
+        except psycopg2.Error as error:  # names are quoted with a live connection only
+            raise ConnectionLost(f"the connection to {self.where} is broken: {error}") from None
 
         def run() -> Rows:
             with self._connection.cursor() as cursor:

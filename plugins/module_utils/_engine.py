@@ -63,7 +63,8 @@ SELECT pg_catalog.version() AS version_text,
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
          WHERE n.nspname = 'pg_catalog' AND p.proname IN ('pg_cancel_backend', 'pg_terminate_backend')
-           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions
+           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions,
+       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
@@ -74,6 +75,7 @@ _VERSION_IN_TEXT = re.compile(
 )
 # What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
 _NOT_GREENPLUM = ("42P01", "42703")
+_COORDINATOR = "-1"
 
 MDB = "mdb"
 NATIVE = "native"
@@ -152,6 +154,14 @@ def probe(session: Session, toolkit: str) -> Engine:
                 **error.result,
             ) from None
         raise
+    content = answer[0]["content_id"]
+    if content not in (None, _COORDINATOR):
+        # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
+        # that is changed there differs from that of the other segments.
+        raise GpopsError(
+            f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
+            "log in to the coordinator"
+        )
     return engine_from(answer[0], toolkit)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -14,34 +15,59 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import Gpops
 Operation = t.Callable[[t.Mapping[str, t.Any], bool], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
 
 
-def run_module(operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> None:
-    """Validate the options, run the operation, and end with its result or its one clear error.
+class Definition:
+    """What a module does and which options it takes; the module and its action plugin both go by it.
 
     Args:
         operation: Options and whether it is check mode -> result and warnings; raises GpopsError.
         argument_specs: Those of the operation, beside the connection's.
     """
-    spec = dict(_connection.ARGUMENT_SPEC)
-    for argument_spec in argument_specs:
-        spec.update(argument_spec)
+
+    mutually_exclusive = _connection.MUTUALLY_EXCLUSIVE
+
+    def __init__(self, operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> None:
+        self.operation = operation
+        self.argument_spec = dict(_connection.ARGUMENT_SPEC)
+        for argument_spec in argument_specs:
+            self.argument_spec.update(argument_spec)
+
+
+def perform(definition: Definition, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
+    """Run the operation with options that were validated; what it refuses is an outcome too."""
+    if _connection.PSYCOPG2_IMPORT_ERROR:
+        missing = missing_required_lib("psycopg2")
+        return Outcome({"failed": True, "msg": missing, "exception": _connection.PSYCOPG2_IMPORT_ERROR})
+    try:
+        _check_texts(options)
+        return Outcome(*definition.operation(options, check_mode))
+    except GpopsError as error:
+        return Outcome({**error.result, "failed": True, "msg": error.message})
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The result, of a failure too, and the warnings."""
+
+    result: dict[str, t.Any]
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def run_module(definition: Definition) -> None:
+    """Validate the options, run the operation, and end with its result or its one clear error."""
     module = AnsibleModule(
-        argument_spec=spec,
-        mutually_exclusive=_connection.MUTUALLY_EXCLUSIVE,
+        argument_spec=definition.argument_spec,
+        mutually_exclusive=definition.mutually_exclusive,
         supports_check_mode=True,
     )
     options = dict(module.params)
     module.params = _connection.without_secrets(options)
     module.no_log_values.clear()
-    if _connection.PSYCOPG2_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("psycopg2"), exception=_connection.PSYCOPG2_IMPORT_ERROR)
-    try:
-        _check_texts(options)
-        result, warnings = operation(options, module.check_mode)
-    except GpopsError as error:
-        module.fail_json(msg=error.message, **error.result)
-    for warning in warnings:
+    outcome = perform(definition, options, module.check_mode)
+    for warning in outcome.warnings:
         module.warn(warning)
-    module.exit_json(**result)
+    if outcome.result.pop("failed", False):
+        module.fail_json(**outcome.result)
+    module.exit_json(**outcome.result)
 
 
 def _check_texts(values: t.Mapping[str, t.Any], prefix: str = "") -> None:

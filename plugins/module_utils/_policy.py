@@ -26,6 +26,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 REPORT = "report"
@@ -357,3 +358,6 @@ class _Job:
 
 def _sessions(number: int) -> str:
     return "1 session" if number == 1 else f"{number} sessions"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

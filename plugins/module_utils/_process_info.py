@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _processes, _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import shown
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
 
@@ -154,3 +155,6 @@ def _why_hidden(engine: _engine.Engine) -> str:
     if engine.family == "gp6":
         return f"{missing}, elsewhere log in as a superuser"
     return f"{missing}, elsewhere log in as a superuser or a member of pg_monitor"
+
+
+DEFINITION = Definition(run, _selection.ARGUMENT_SPEC, ARGUMENT_SPEC)

@@ -23,6 +23,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     OptionError,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 _ENTRY: dict[str, t.Any] = {
@@ -99,7 +100,8 @@ class _Job:
             # Only now: the engine takes 300 ms to tell what runs.
             self._groups = _group_line.with_status(self._groups, _group_line.read_status(line.session))
             self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
-        self._statements = [_group_line.statement(step) for step in self._plan.steps]
+        # As text from now on: the driver quotes names with a live connection only, and a failure names them too.
+        self._statements = [line.session.text(_group_line.statement(step)) for step in self._plan.steps]
         self._applied = 0
         self._said: list[str] = []
         self._after: dict[str, _groups.Group | None] = dict(self._plan.after)
@@ -139,7 +141,7 @@ class _Job:
             self._said += not_stored(self._plan.after, self._after)
 
     def _fail(self, error: GpopsError) -> t.NoReturn:
-        failed = self._text(self._applied)
+        failed = self._statements[self._applied]
         unsure = not isinstance(error, StatementError)
         if isinstance(error, GroupFull):
             message = _engine.full_group_message(self._line.engine, self._line.session.role)
@@ -161,14 +163,11 @@ class _Job:
             **{
                 **whole,
                 **error.result,
-                "applied": [self._text(number) for number in range(done)],
+                "applied": self._statements[:done],
                 "failed_statement": failed,
-                "not_applied": [self._text(number) for number in range(done + 1, len(self._statements))],
+                "not_applied": self._statements[done + 1 :],
             },
         ) from None
-
-    def _text(self, number: int) -> str:
-        return self._line.session.text(self._statements[number])
 
     def wait(self, seconds: float) -> None:
         """Until no group runs more than it may now, or the time is over."""
@@ -199,7 +198,7 @@ class _Job:
         return {
             "changed": bool(self._statements),
             "groups": groups,
-            "statements": [self._text(number) for number in range(len(self._statements))],
+            "statements": self._statements,
             "enforced": self._reading.enforced,
             "engine": self._line.engine.shown,
             "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
@@ -264,3 +263,6 @@ def _privilege(error: GpopsError, engine: _engine.Engine) -> str:
         return ""
     own = {"cb": ", or a member of pg_manage_resource_groups"}.get(engine.family, "")
     return f"; it takes a superuser{own}, on a managed service a member of mdb_admin"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

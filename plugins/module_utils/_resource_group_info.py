@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils import _group_line, _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -85,3 +86,6 @@ def _warnings(reading: _group_line.Reading, status: t.Mapping[str, object] | Non
         return []
     none = "; there is no status" if status is not None else ""
     return [f"resource groups are stored but not enforced: gp_resource_manager is {reading.manager}, not group{none}"]
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

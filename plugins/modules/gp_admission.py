@@ -240,13 +240,13 @@ statement:
   sample: ALTER ROLE "billy" NOLOGIN
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _admission
+from ansible_collections.gpops.toolkit.plugins.module_utils._admission import DEFINITION
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_admission.run, _admission.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

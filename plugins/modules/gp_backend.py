@@ -201,13 +201,13 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _backend, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._backend import DEFINITION
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_backend.run, _selection.ARGUMENT_SPEC, _backend.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -273,13 +273,13 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _policy
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._policy import DEFINITION
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_policy.run, _policy.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

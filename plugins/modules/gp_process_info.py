@@ -340,13 +340,13 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_info import DEFINITION
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_process_info.run, _selection.ARGUMENT_SPEC, _process_info.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ options:
   groups:
     description:
       - Result of M(gpops.toolkit.gp_resource_group_info) with C(status=true), also a failed one.
+      - Do not register it as C(groups), which is a variable of Ansible's own.
     type: dict
   remediation:
     description:
@@ -72,12 +73,12 @@ options:
     type: dict
   json:
     description:
-      - Write C(O(dest\)/O(name\).json), with all that was given.
+      - Write the JSON file, with all that was given.
     type: bool
     default: true
   html:
     description:
-      - Write C(O(dest\)/O(name\).html). Long lists are cut in it, and say how much is missing.
+      - Write the page. Long lists are cut in it, and say how much is missing.
     type: bool
     default: true
 attributes:
@@ -97,8 +98,8 @@ attributes:
     details:
       - The files are written anew each time.
 notes:
-  - The options of the connection, which C(module_defaults) of the action group may hand over, are accepted, ignored, and
-    never in the report.
+  - The options of the connection, which C(module_defaults) of the action group may hand over, are accepted, ignored,
+    and never in the report.
   - Read the JSON with care, too. Texts that users wrote are in it as they are, apart from half surrogate pairs.
 seealso:
   - module: gpops.toolkit.gp_process_info
@@ -116,7 +117,7 @@ EXAMPLES = r"""
   gpops.toolkit.gp_resource_group_info:
     login_host: "{{ gp_host }}"
     status: true
-  register: groups
+  register: resource_groups
 
 - name: Write what was seen
   gpops.toolkit.gp_report:
@@ -125,7 +126,7 @@ EXAMPLES = r"""
     runbook: triage
     cluster: "{{ inventory_hostname }}"
     processes: "{{ sessions }}"
-    groups: "{{ groups }}"
+    groups: "{{ resource_groups }}"
   register: report
 
 - name: Say what is conspicuous
@@ -159,6 +160,6 @@ findings:
   sample:
     - level: warning
       text: >-
-        4 sessions wait for a lock. The root is process 26054 (billy, idle in transaction for 12 min 04 s), which holds up
-        4, 1 of them directly and the others through those.
+        4 sessions wait for a lock. The root is process 26054 (billy, idle in transaction for 12 min 04 s), which holds
+        up 4, 1 of them directly and the others through those.
 """

@@ -311,13 +311,13 @@ statement:
   sample: ALTER RESOURCE GROUP "default_group" SET concurrency 25
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _resource_group
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_group import DEFINITION
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_resource_group.run, _resource_group.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

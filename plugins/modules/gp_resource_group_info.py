@@ -180,13 +180,13 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _resource_group_info
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_group_info import DEFINITION
 
 
 def main() -> None:
     """Entry point of the module."""
-    run_module(_resource_group_info.run, _resource_group_info.ARGUMENT_SPEC)
+    run_module(DEFINITION)
 
 
 if __name__ == "__main__":

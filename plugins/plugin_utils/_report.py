@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import os
 import re
@@ -43,13 +43,14 @@ _MAX_NAME_BYTES = 200
 _RESULTS = ("processes", "groups", "remediation", "details")
 
 
-def write(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+def write(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) -> dict[str, t.Any]:
     """Write the report and return the result of the task.
 
     Raises:
-        OptionError: The name is none for a file, or the folder cannot be written.
+        OptionError: The name is none for a file, a result is none of its module, or the folder cannot be written.
     """
     _check_name(options["name"])
+    _check_results(options)
     document = compose(options, check_mode, now)
     contents = {}
     if options["json"]:
@@ -67,7 +68,7 @@ def write(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.dateti
     }
 
 
-def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) -> dict[str, t.Any]:
     """The report as data.
 
     Args:
@@ -78,7 +79,7 @@ def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: datetime.date
     runbook, cluster = (_report_data.plain(options[key]) for key in ("runbook", "cluster"))
     document: dict[str, t.Any] = {
         "format": FORMAT,
-        "generated": now.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "generated": now.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "title": _report_data.plain(options["title"]) or ": ".join(filter(None, [runbook, cluster])) or "Report",
         "runbook": runbook,
         "cluster": cluster,
@@ -99,6 +100,15 @@ def _check_name(name: str) -> None:
         raise OptionError("name", problem + "it may have neither slashes nor control characters; the folder is dest")
     if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
         raise OptionError("name", problem + f"it may have {_MAX_NAME_BYTES} bytes")
+
+
+def _check_results(options: t.Mapping[str, t.Any]) -> None:
+    """A report without a part because of a slip of the pen would tell that all is well."""
+    modules = {"processes": "gp_process_info", "groups": "gp_resource_group_info"}
+    for option, module in modules.items():
+        result = options[option]
+        if result and not {option, "failed", "skipped", "unreachable"} & set(result):
+            raise OptionError(option, f"it is no result of {module}, which has {option} or says that it failed")
 
 
 def _replace(path: Path, content: str) -> str:

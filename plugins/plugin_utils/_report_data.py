@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 import re
 import typing as t
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import mask_passwords
 from jinja2 import Undefined
@@ -43,7 +44,7 @@ def plain(value: t.Any, depth: int = 0) -> t.Any:
         return {_text(str(key)): plain(value[key], depth + 1) for key in value if not is_secret(str(key))} | {
             name: _counts(value[name]) for name in value if _COUNTS.fullmatch(str(name)) and _is_counts(value[name])
         }
-    if isinstance(value, (list, tuple, Set)):
+    if isinstance(value, (list, tuple, AbstractSet)):
         return [plain(item, depth + 1) for item in value]
     return _other(value)
 
@@ -70,7 +71,7 @@ def _text(value: str) -> str:
 
 
 def _other(value: t.Any) -> t.Any:
-    if isinstance(value, (datetime.date, datetime.time)):
+    if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, (bytes, bytearray)):
         return _text(bytes(value).decode("utf-8", "replace"))

@@ -83,7 +83,7 @@ def _failures(document: records.Data) -> t.Iterator[Finding]:
     }
     for key, title in titles.items():
         result = records.mapping(document.get(key))
-        if result.get("failed"):
+        if result.get("failed") or result.get("unreachable"):
             yield Finding(CRITICAL, f"{title}: {texts.reason(result.get('msg') or 'no reason was given')}")
 
 
@@ -139,9 +139,7 @@ def _full_groups(groups: t.Sequence[records.Group], listed: t.Sequence[records.S
         slots = f" {idle} of those that run {'is' if idle == 1 else 'are'} idle in transaction." if idle else ""
         if group.is_full:
             level = WARNING if queueing else NOTE
-            yield Finding(
-                level, f"Group {name} is full: {group.running} of {group.concurrency} run, {queue}.{slots}"
-            )
+            yield Finding(level, f"Group {name} is full: {group.running} of {group.concurrency} run, {queue}.{slots}")
         elif queueing:
             yield Finding(WARNING, f"In group {name} {queue}, while {group.running} of {group.concurrency} run.")
 
@@ -153,7 +151,11 @@ def _idle_in_transaction(listed: t.Sequence[records.Session]) -> t.Iterator[Find
         level = WARNING if (oldest.state_age or 0.0) >= LONG_IDLE else NOTE
         number = f"{counted(len(idle), 'session is', 'sessions are')} idle in transaction"
         longest = f", the longest for {texts.duration(oldest.state_age)}" if oldest.state_age is not None else ""
-        yield Finding(level, f"{number}{longest}: process {oldest.pid} of {texts.name(oldest.user) or 'a hidden user'}.")
+        yield Finding(level, f"{number}{longest}: {_owned(oldest)}.")
+
+
+def _owned(session: records.Session) -> str:
+    return f"process {session.pid} of {texts.name(session.user) or 'a hidden user'}"
 
 
 def _long_transactions(listed: t.Sequence[records.Session]) -> t.Iterator[Finding]:
@@ -161,8 +163,8 @@ def _long_transactions(listed: t.Sequence[records.Session]) -> t.Iterator[Findin
     if long:
         oldest = max(long, key=lambda session: session.transaction_age or 0.0)
         number = counted(len(long), "transaction has", "transactions have")
-        who = f"process {oldest.pid} ({described(oldest)}) for {texts.duration(oldest.transaction_age)}"
-        yield Finding(WARNING, f"{number} been open for more than an hour, the longest by {who}.")
+        age = texts.duration(oldest.transaction_age)
+        yield Finding(WARNING, f"{number} been open for more than an hour, the longest for {age}: {_owned(oldest)}.")
 
 
 def _not_seen(processes: records.Data, listed: t.Sequence[records.Session]) -> t.Iterator[Finding]:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as a page of its own: no script, no network, and nothing of a user's is markup. Private to the collection."""
+"""A report as one page: no script, no network, nothing of a user's is markup. Private to the collection."""
 
 from __future__ import annotations
 

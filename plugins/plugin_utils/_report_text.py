@@ -36,9 +36,8 @@ def shortened(value: t.Any, length: int) -> str:
     """The value as a visible text of at most this length; nothing for V(None)."""
     if value is None:
         return ""
-    text = str(value)
-    # What is cut anyway need not be made visible: a text may be long.
-    text = visible(text[: length * 4]) + ("" if len(text) <= length * 4 else _CUT)
+    # No character becomes less than one: what is beyond the length is cut anyway.
+    text = visible(" ".join(str(value).split())[: length + 1])
     return text if len(text) <= length else text[: length - 1].rstrip() + _CUT
 
 

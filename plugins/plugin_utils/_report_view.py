@@ -26,7 +26,7 @@ MAX_SESSIONS = 100
 MAX_DONE = 100
 MAX_DETAILS = 20_000
 MAX_ALSO = 5
-FAMILIES = {"gp6": "Greenplum 6", "gp7": "Greenplum 7", "cb": "Apache Cloudberry"}
+FAMILIES = {"gp6": "Greenplum", "gp7": "Greenplum", "cb": "Apache Cloudberry"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Row:
 
     pid: str
     user: str
-    database: str = ""
     application: str = ""
     state: str = ""
+    state_age: str = ""
     group: str = ""
     waits: str = ""
-    session_age: str = ""
+    wait_age: str = ""
     transaction_age: str = ""
     query: str = ""
 
@@ -102,7 +102,7 @@ def view(document: records.Data) -> dict[str, t.Any]:
 
 def _facts(document: records.Data) -> list[tuple[str, str]]:
     parts = [records.mapping(document.get(key)) for key in ("processes", "groups", "remediation")]
-    engine = next((part["engine"] for part in parts if records.mapping(part.get("engine"))), {})
+    engine = next(filter(None, (records.mapping(part.get("engine")) for part in parts)), records.mapping(None))
     family = records.text(engine.get("family")) or ""
     known = " ".join(filter(None, [FAMILIES.get(family, family), records.text(engine.get("version"))]))
     interface = {"mdb": "through mdb_toolkit", "native": "through pg_catalog"}.get(str(engine.get("interface")), "")
@@ -266,17 +266,15 @@ def _transactions(listed: t.Sequence[records.Session]) -> list[Row]:
 
 def _row(session: records.Session) -> Row:
     age = session.query_age if session.state == "active" else session.state_age
-    state = texts.name(session.state) or "not visible"
-    waits = texts.name((session.waiting_reason or "").replace("_", " "))
     return Row(
         pid=str(session.pid),
         user=texts.name(session.user) or "not visible",
-        database=texts.name(session.database),
         application=texts.name(session.application),
-        state=f"{state}, {texts.duration(age)}" if age is not None else state,
+        state=texts.name(session.state) or "not visible",
+        state_age=texts.duration(age),
         group=texts.name(session.group),
-        waits=", ".join(filter(None, [waits, texts.duration(session.wait_age)])) if session.is_waiting else "",
-        session_age=texts.duration(session.session_age),
+        waits=_words(session.waiting_reason) if session.is_waiting else "",
+        wait_age=texts.duration(session.wait_age) if session.is_waiting else "",
         transaction_age=texts.duration(session.transaction_age),
         query=texts.query(session.query),
     )

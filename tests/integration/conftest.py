@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from integration.cluster import Cluster, Scene, from_environment
+from integration.run_module import WAYS, set_way
 
 # A thousand sessions are a thousand sockets, more than an ordinary user's soft limit.
 _HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -18,6 +19,20 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
 
 EXTERNAL = from_environment()
 FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What runs modules one by one runs in both ways."""
+    if hasattr(metafunc.module, "run_module"):
+        metafunc.parametrize("way", WAYS, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def way(request: pytest.FixtureRequest) -> str:
+    """How modules run in this test."""
+    chosen: str = getattr(request, "param", WAYS[0])
+    set_way(chosen)
+    return chosen
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

@@ -1,15 +1,33 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a module in a process of its own, with its arguments as Ansible hands them over."""
+"""Run a module with its arguments as Ansible hands them over: in a process of its own, or directly in the controller's.
+
+The tests run both ways; conftest.py sets which.
+"""
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import typing as t
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+TIMEOUT = 120
+WAYS = ("module", "direct")
+_now = {"way": WAYS[0]}
+
+
+def set_way(way: str) -> None:
+    """From now on run modules this way."""
+    assert way in WAYS
+    _now["way"] = way
 
 
 class Outcome(dict[str, t.Any]):
@@ -33,16 +51,21 @@ class Outcome(dict[str, t.Any]):
 
 
 def run_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Outcome:
-    """The outcome of gpops.toolkit.NAME with these options; V(_ansible_check_mode) and the like work too."""
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4}})
+    """The outcome of gpops.toolkit.NAME with these options; V(_ansible_check_mode) works too."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    whole = {**inherited, **(environ or {})}
+    return _as_module(name, options, whole) if _now["way"] == "module" else _directly(name, options, whole)
+
+
+def _as_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Outcome:
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4}})
     done = subprocess.run(
         [sys.executable, "-m", f"ansible_collections.gpops.toolkit.plugins.modules.{name}"],
         input=arguments,
         capture_output=True,
         text=True,
-        env={**inherited, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"], **(environ or {})},
-        timeout=120,
+        env={"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"], **environ},
+        timeout=TIMEOUT,
         check=False,
     )
     assert done.stdout, done.stderr
@@ -50,3 +73,46 @@ def run_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str
     outcome = Outcome(json.loads(done.stdout))
     outcome.output = done.stdout + done.stderr
     return outcome
+
+
+def _directly(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Outcome:
+    request = json.dumps({"name": name, "options": options, "environ": environ}).encode()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(TIMEOUT)
+        client.connect(_controller())
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as stream:
+            answer = json.load(stream)
+    assert "result" in answer, answer.get("error", "") + answer["output"]
+    assert "runs in the process of the controller" in answer["output"], answer["output"]
+    assert "Traceback" not in answer["output"], answer["output"]
+    outcome = Outcome(answer["result"])
+    outcome.output = answer["output"] + json.dumps(answer["result"])
+    return outcome
+
+
+_controllers: list[str] = []
+
+
+def _controller() -> str:
+    """The socket of a controller that runs for the rest of the session."""
+    if not _controllers:
+        folder = tempfile.TemporaryDirectory(prefix="gpops")
+        path = f"{folder.name}/controller"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "integration.controller", path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(TESTS), "ANSIBLE_HOME": folder.name, "NO_COLOR": "1"},
+        )
+
+        def end() -> None:
+            process.communicate()
+            folder.cleanup()
+
+        atexit.register(end)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        _controllers.append(path)
+    return _controllers[0]

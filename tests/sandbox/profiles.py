@@ -80,6 +80,7 @@ def _settings(server: str, number: str, gp_version: str, bypass: Context, *more:
         Setting("gp_server_version", gp_version, context="internal"),
         Setting("gp_resource_manager", "", context="postmaster"),
         Setting("gp_role", "dispatch", context="postmaster"),
+        Setting("gp_contentid", "-1", context="postmaster"),
         Setting("gp_resource_group_bypass", "off", "bool", bypass),
         Setting("gp_resource_group_queuing_timeout", "0", "int"),
         Setting("optimizer", "on", "bool"),

@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql, _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Rows, Session
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 
 COLUMNS = {
@@ -46,6 +47,7 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "toolkit_usage": True,
         "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
         "message_functions": None,
+        "content_id": "-1",
         "group_views_trusted": True,
         "tells_blockers": family != "gp6",
         **more,
@@ -81,6 +83,24 @@ def test_families_are_told_apart_by_their_columns(family: str) -> None:
 def test_another_server_is_an_error() -> None:
     with pytest.raises(GpopsError, match="not of the Greenplum family"):
         _engine.engine_from(probe_row(views="pg_stat_activity.pid", toolkit_usage=None), "auto")
+
+
+@pytest.mark.parametrize("content", [None, "-1", "0"])
+def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None:
+    class Asked:
+        """A session on a server with this content, as far as the probe needs one."""
+
+        where = "192.0.2.1 port 6000"
+
+        def execute(self, _statement: str) -> Rows:
+            row = probe_row(content_id=content)
+            return Rows(tuple(row), [tuple(row.values())])
+
+    if content != "0":
+        assert _engine.probe(t.cast(Session, Asked()), "auto").family == "gp7"
+        return
+    with pytest.raises(GpopsError, match=r"192\.0\.2\.1 port 6000 is a segment \(content 0\)"):
+        _engine.probe(t.cast(Session, Asked()), "auto")
 
 
 @pytest.mark.parametrize(("text", "version"), sorted(VERSIONS.items()))

@@ -1,0 +1,16 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs gp_admission in the controller's process where that is the same."""
+
+from __future__ import annotations
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._admission import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
+
+
+class ActionModule(DirectAction):
+    """The action plugin of gp_admission."""
+
+    module = "gp_admission"
+    definition = DEFINITION

@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs gp_policy in the controller's process where that is the same, and accepts C(message) in a policy."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._policy import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._message import with_message
+
+
+class ActionModule(DirectAction):
+    """The action plugin of gp_policy."""
+
+    module = "gp_policy"
+    definition = DEFINITION
+
+    def arguments(self) -> dict[str, t.Any]:
+        """The options of the task, C(message) of each policy under the name that the module has for it."""
+        arguments = super().arguments()
+        policies = arguments.get("policies")
+        if isinstance(policies, t.Sequence) and all(isinstance(policy, t.Mapping) for policy in policies):
+            arguments["policies"] = [with_message(policy) for policy in policies]
+        return arguments

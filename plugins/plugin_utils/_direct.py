@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Direct execution: a module's operation inside the process that the controller forks for the task.
+
+Private to the collection. Nearly all that a task costs is the start of a Python process. Where the task runs locally
+anyhow, the action plugin does in place what the module would do, with the same result. In all other cases, and
+whenever it is not sure, it runs the module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition, Outcome, perform
+
+try:
+    from ansible.module_utils.common.json import Direction, get_module_encoder
+except ImportError:  # ansible-core 2.18
+    from ansible.parsing.ajson import AnsibleJSONEncoder  # type: ignore[attr-defined]
+
+    PROFILE: tuple[str, ...] = ()
+    ENCODER: dict[str, t.Any] = {"cls": AnsibleJSONEncoder, "vault_to_text": True}
+else:
+    PROFILE = ("legacy",)
+    ENCODER = {"cls": get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE)}
+
+COLLECTION = "gpops.toolkit"
+SWITCH = "gpops_direct"
+DISCOVERED = ("", "auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+# What a process, its libraries or its locale read once, when they start.
+READ_AT_START = ("PYTHON", "LD_", "DYLD_", "OPENSSL_", "LC_", "LANG")
+
+display = Display()
+
+
+@dataclasses.dataclass(frozen=True)
+class Circumstances:
+    """What decides whether a task can run in the controller's process.
+
+    Attributes:
+        transport: Of the connection.
+        become: It becomes another user.
+        in_background: It is asynchronous.
+        interpreter: The Python that was configured for modules, or one of the words for its discovery.
+        environment: The names of the task's own environment variables.
+        arguments: The names of the task's options.
+        switches: Each switch by its name, on or off.
+    """
+
+    transport: str
+    become: bool
+    in_background: bool
+    interpreter: str
+    environment: t.Collection[str]
+    arguments: t.Collection[str]
+    switches: t.Mapping[str, bool]
+
+
+def obstacle(task: Circumstances, own_interpreter: str, driver_missing: bool) -> str | None:
+    """Why this task must run as a module, or V(none)."""
+    off = [name for name, value in task.switches.items() if not value]
+    if off:
+        return f"{off[0]} is off"
+    if task.transport != "local":
+        return f"the connection is {task.transport}"
+    if task.become:
+        return "it becomes another user"
+    if task.in_background:
+        return "it is asynchronous"
+    if driver_missing:
+        return "the Python of the controller has no psycopg2"
+    # Another Python may have another driver, another libpq, other certificates.
+    if task.interpreter not in DISCOVERED and not same_interpreter(task.interpreter, own_interpreter):
+        return f"its Python is {task.interpreter}"
+    early = [name for name in task.environment if name.startswith(READ_AT_START)]
+    if early:
+        return f"{early[0]} of its environment counts at the start of a process"
+    internal = [name for name in task.arguments if name.startswith("_ansible_")]
+    return f"{internal[0]} is for modules" if internal else None
+
+
+def same_interpreter(one: str, other: str) -> bool:
+    """Whether two paths are the same Python with the same packages: a virtual environment differs by its folder."""
+    folders = {os.path.realpath(os.path.dirname(path)) for path in (one, other)}
+    return os.path.isabs(one) and len(folders) == 1 and os.path.realpath(one) == os.path.realpath(other)
+
+
+@contextlib.contextmanager
+def environment(values: t.Mapping[str, t.Any]) -> t.Iterator[None]:
+    """Set environment variables, for C libraries too, and put back what was there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: str(value) for name, value in values.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def as_plain_data(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The options as a module gets them: without tags, and of the types of JSON only."""
+    return t.cast("dict[str, t.Any]", json.loads(json.dumps(arguments, **ENCODER)))
+
+
+def run_in_place(
+    name: str, definition: Definition, arguments: t.Mapping[str, t.Any], check_mode: bool
+) -> dict[str, t.Any]:
+    """What the module would print: validate the options, run the operation, leave out secrets."""
+    validated = ArgumentSpecValidator(definition.argument_spec, mutually_exclusive=definition.mutually_exclusive)
+    found = validated.validate(arguments)
+    options = {**arguments, **found.validated_parameters}
+    said = _said(found)
+    if found.error_messages:
+        message = found.errors.msg
+        if isinstance(found.errors[0], UnsupportedError):
+            message = f"Unsupported parameters for ({name}) module: {message}"
+        refused = {"failed": True, "msg": message, "invocation": {"module_args": options}, **said}
+        # As a module does: whole values that are secret go wherever they occur, truth values stay.
+        masked = remove_values(refused, found._no_log_values)  # noqa: SLF001 - a module has no other source either
+        return {**masked, "failed": True}
+    outcome: Outcome = perform(definition, options, check_mode)
+    warnings = list(dict.fromkeys([*said.pop("warnings", []), *outcome.warnings]))
+    shown = {"invocation": {"module_args": _connection.without_secrets(options)}}
+    return {**outcome.result, **shown, **said, **({"warnings": warnings} if warnings else {})}
+
+
+def _said(found: t.Any) -> dict[str, t.Any]:
+    """What the validation of options has to say by the way; a module says it in these words."""
+    twice, deprecations = found._warnings, found._deprecations  # noqa: SLF001 - a module has no other source either
+    warnings = [f"Both option {each['option']} and its alias {each['alias']} are set." for each in twice]
+    said = {"warnings": warnings, "deprecations": list(deprecations)}
+    return {kind: texts for kind, texts in said.items() if texts}
+
+
+class DirectAction(ActionBase):
+    """The action plugin of one module.
+
+    Attributes:
+        module: Its name.
+        definition: What it does.
+    """
+
+    _supports_async = True
+    module: t.ClassVar[str]
+    definition: t.ClassVar[Definition]
+
+    def arguments(self) -> dict[str, t.Any]:
+        """The options for the module, from those of the task."""
+        return dict(self._task.args)
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """The result of the module."""
+        super().run(tmp, task_vars)
+        name = f"{COLLECTION}.{self.module}"
+        arguments = self.arguments()
+        own_environment: dict[str, t.Any] = {}
+        self._compute_environment_string(own_environment)  # type: ignore[no-untyped-call]
+        task = self._circumstances(arguments, own_environment, task_vars or {})
+        reason = obstacle(task, sys.executable, _connection.PSYCOPG2_IMPORT_ERROR is not None)
+        if reason:
+            display.vvv(f"{name} runs as a module: {reason}")
+            return self._run_module(name, arguments, task_vars)
+        display.vvv(f"{name} runs in the process of the controller")
+        plain = as_plain_data(arguments)
+        with environment(own_environment):
+            result = run_in_place(name, self.definition, plain, bool(self._task.check_mode))
+        # The road of what a module prints: the same types, trust and forms of errors and warnings.
+        return self._parse_returned_data({"stdout": json.dumps(result)}, *PROFILE)
+
+    def _run_module(
+        self, name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None
+    ) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = self._execute_module(
+            module_name=name, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
+        )
+        return result
+
+    def _circumstances(
+        self, arguments: t.Collection[str], own_environment: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]
+    ) -> Circumstances:
+        variable = self._templar.template(variables.get(SWITCH, True))
+        in_environment = str({**os.environ, **own_environment}.get(SWITCH.upper(), "")) or True
+        return Circumstances(
+            transport=self._connection.transport,
+            become=bool(self._connection.become),
+            in_background=bool(self._task.async_val),
+            interpreter=self._configured_interpreter(variables),
+            environment=own_environment,
+            arguments=arguments,
+            switches={SWITCH: _truth(SWITCH, variable), SWITCH.upper(): _truth(SWITCH.upper(), in_environment)},
+        )
+
+    def _configured_interpreter(self, variables: t.Mapping[str, t.Any]) -> str:
+        if self._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
+        value = constants.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        return str(self._templar.template(value)).strip()
+
+
+def _truth(name: str, value: t.Any) -> bool:
+    try:
+        return bool(boolean(value))
+    except TypeError:
+        raise AnsibleActionFail(f"{name}: {value!r} is not allowed; it is true or false") from None

@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PURE: what gp_resource_group would change -> the drift in plain words, and as JUnit XML. Private to the collection.
+
+An examination is what one host came to: C(problem), a text that is empty if there was none; C(groups), as
+gp_resource_group returns them; C(declared), what was asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import xml.etree.ElementTree as ET
+
+_SUITES = "resource groups"
+# What is neither text on a terminal nor allowed in XML.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_WHITE = re.compile(r"[\t\n]")
+
+Groups = t.Sequence[t.Mapping[str, t.Any]]
+Examinations = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def findings(groups: Groups, host: str) -> list[dict[str, t.Any]]:
+    """Each difference of one host: C(host), C(group), C(option), C(is), C(should_be), and C(text), all of it."""
+    return [_finding(host, group["name"], *difference) for group in groups for difference in _differences(group)]
+
+
+def _differences(group: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, t.Any, t.Any]]:
+    before, after = group["before"], group["after"]
+    if before is None or after is None:
+        if before != after:
+            yield "state", _state(before), _state(after)
+        return
+    for option in sorted({*before, *after}):
+        if before.get(option) != after.get(option):
+            yield option, before.get(option), after.get(option)
+
+
+def _state(group: t.Mapping[str, t.Any] | None) -> str:
+    return "absent" if group is None else "present"
+
+
+def _finding(host: str, group: str, option: str, now: t.Any, wanted: t.Any) -> dict[str, t.Any]:
+    text = f"{host}: group {group}: {option} is {_shown(now)}, should be {_shown(wanted)}"
+    return {"host": host, "group": group, "option": option, "is": now, "should_be": wanted, "text": plain(text)}
+
+
+def _shown(value: t.Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "empty"
+    return "not set" if value is None else str(value)
+
+
+def plain(text: str) -> str:
+    """One line of text: control characters are written as codes, so that they do nothing to a terminal or to XML."""
+    return _CONTROL.sub(_code, _WHITE.sub(_code, text))
+
+
+def _code(found: t.Match[str]) -> str:
+    return f"\\x{ord(found.group()):02x}"
+
+
+def junit(examinations: Examinations) -> str:
+    """A test suite for each host, with a test case for each group: passed, failed by drift, or in error."""
+    root = ET.Element("testsuites", name=_SUITES)
+    for host in examinations:
+        root.append(_suite(host, examinations[host]))
+    for count in ("tests", "failures", "errors"):
+        root.set(count, str(sum(int(suite.attrib[count]) for suite in root)))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(host: str, examination: t.Mapping[str, t.Any]) -> ET.Element:
+    suite = ET.Element("testsuite", name=plain(host))
+    for name, tag, lines in _cases(host, examination):
+        case = ET.SubElement(suite, "testcase", name=plain(name), classname=plain(host))
+        if tag:
+            # The message is what a list of tests shows, the text what it shows on request.
+            element = ET.SubElement(case, tag, type=tag, message=plain(lines[0]))
+            element.text = "\n".join(map(plain, lines))
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    suite.set("errors", str(len(suite.findall("testcase/error"))))
+    return suite
+
+
+def _cases(host: str, examination: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, str, list[str]]]:
+    """Of each group its name, the tag that says how it came out, and why."""
+    if examination["problem"]:
+        for name in _declared(examination["declared"]) or [_SUITES]:
+            yield name, "error", [" ".join(examination["problem"].split())]
+        return
+    for group in examination["groups"]:
+        lines = [found["text"] for found in findings([group], host)]
+        yield group["name"], "failure" if lines else "", lines
+
+
+def _declared(entries: t.Any) -> list[str]:
+    """The names, of whatever was declared: it may be what the problem is."""
+    if not isinstance(entries, (list, tuple)):
+        return []
+    return [str(entry["name"]) for entry in entries if isinstance(entry, t.Mapping) and entry.get("name")]

@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the report says: a figure by chapter, engine and name, kept in a file beside this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import typing as t
+from pathlib import Path
+
+from torture.scale import FULL
+
+FOLDER = Path(__file__).resolve().parent / "figures"
+_LOCK = threading.Lock()
+
+
+def record(chapter: str, engine: str, figures: t.Mapping[str, t.Any]) -> None:
+    """Keep the figures of the full form; the short one is no news."""
+    if not FULL:
+        return
+    kind = "built" if os.environ.get("GPOPS_TEST_HOST") else "embedded"
+    path = FOLDER / f"{kind}.json"
+    with _LOCK:
+        FOLDER.mkdir(exist_ok=True)
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        known.setdefault(chapter, {}).setdefault(engine, {}).update(figures)
+        path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
