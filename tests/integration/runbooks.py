@@ -90,7 +90,8 @@ def check_victims(scene: Scene, situation: Situation) -> None:
         if situation.ends:
             assert not is_there(scene, client)
         else:
-            eventually(lambda one=client: "cancel" in str(one.error), "the client sees its statement cancelled")
+            eventually(client.is_done, "the statement of the client ends")
+            assert "cancel" in str(client.error)
             assert is_there(scene, client)
     for client in situation.bystanders:
         assert is_there(scene, client)

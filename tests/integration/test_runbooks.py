@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
+import re
 import stat
 import typing as t
 from pathlib import Path
 
 import psycopg2
 import pytest
+import yaml
 from integration import runbooks
 from integration.cluster import Cluster, Scene, eventually
 from integration.conftest import EXTERNAL, FAMILIES
 from integration.runbooks import Situation, check_victims, fingerprint, is_there, run
+from integration.test_playbooks import ROOT, play, succeeded
 
 ALWAYS = ["00:00-24:00"]
 Build = t.Callable[[Scene], Situation]
@@ -24,7 +27,7 @@ Build = t.Callable[[Scene], Situation]
 
 def never() -> list[str]:
     """A time window that is not now."""
-    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=12)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
     return [f"{later:%H}:00-{later:%H}:30"]
 
 
@@ -162,9 +165,7 @@ def test_relieve_connection_saturation(special: t.Callable[..., Cluster], tmp_pa
         told = run("relieve_connection_saturation", cluster, tmp_path, "report", **situation.settings)
         assert told.code == 0, told.out
         assert all(is_there(scene, client) for client in situation.victims)
-        stopped(
-            scene, "relieve_connection_saturation", situation, tmp_path, "more than max_share, 1%", max_share=1
-        )
+        stopped(scene, "relieve_connection_saturation", situation, tmp_path, "more than max_share, 1%", max_share=1)
         done = run("relieve_connection_saturation", cluster, tmp_path, "enforce", **situation.settings)
         assert done.code == 0, done.out
         assert done.victims
@@ -181,7 +182,13 @@ def test_relieve_connection_saturation(special: t.Callable[..., Cluster], tmp_pa
 def test_quiesce_and_reopen(scene: Scene, tmp_path: Path) -> None:
     cluster = scene.cluster
     situation = runbooks.open_database(scene)
-    relieve(scene, "quiesce", lambda _scene: situation, tmp_path)
+    check_report(scene, "quiesce", situation, tmp_path)
+    done = run("quiesce", cluster, tmp_path, "enforce", **situation.settings)
+    assert done.code == 0, done.out
+    assert done.victims == {client.pid for client in situation.victims}
+    # The superuser's session of this test.
+    assert "protected and stay: process " in done.out
+    check_victims(scene, situation)
     with pytest.raises(psycopg2.OperationalError, match="too many connections for database"):
         scene.client(cluster.user)
     note = tmp_path / "state" / "gp" / "quiesce.json"
@@ -359,6 +366,7 @@ def test_triage(scene: Scene, tmp_path: Path) -> None:
         ("relieve_group_queue", runbooks.full_group, {"kill_switch": True}, "kill_switch is set"),
         ("enforce_role_quota", runbooks.too_many_sessions, {"max_share": 1}, "more than max_share"),
         ("offboard_role", runbooks.role_to_offboard, {"max_victims": 2}, "max_victims"),
+        ("offboard_role", runbooks.role_to_offboard, {"protected_users": ["bill?"]}, "protected_users"),
         ("quiesce", runbooks.open_database, {"windows": never()}, "outside of"),
         ("cancel_session", runbooks.named_sessions, {"max_victims": 1}, "max_victims"),
         ("terminate_all_sessions", runbooks.any_sessions, {"confirm": "gp2"}, "gp_remediation_confirm"),
@@ -393,3 +401,18 @@ def test_a_slip_in_a_setting_is_refused(scene: Scene, tmp_path: Path) -> None:
     situation = runbooks.idle_sessions(scene)
     words = "gp_remediation_exlude_users: no entry point knows this setting"
     stopped(scene, "reap_idle_sessions", situation, tmp_path, words, exlude_users=[scene.cluster.user])
+
+
+@on("gp6")
+@pytest.mark.parametrize("name", ["gp_put_back", "gp_remember"])
+def test_examples_of_the_filters(name: str, cluster: Cluster, tmp_path: Path) -> None:
+    source = (ROOT / "plugins" / "filter" / f"{name}.py").read_text(encoding="utf-8")
+    block = re.search(r'^EXAMPLES = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    returned = re.search(r'^RETURN = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    assert block
+    assert returned
+    (task,) = yaml.safe_load(block.group(1))
+    (fact,) = task["ansible.builtin.set_fact"]
+    sample = yaml.safe_load(returned.group(1))["_value"]["sample"]
+    check = {"ansible.builtin.assert": {"that": f"{fact} == sample"}, "vars": {"sample": sample}}
+    succeeded(play([{"hosts": "gp", "gather_facts": False, "tasks": [task, check]}], cluster, tmp_path))
