@@ -125,7 +125,7 @@ integration: venv  ## modules, roles and playbooks against the sandbox
 	$(PY) -m pytest tests/integration
 
 molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for another engine
-	cd extensions && molecule --base-config molecule/config.yml test --all
+	molecule test --all
 
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist

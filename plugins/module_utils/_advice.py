@@ -34,7 +34,7 @@ _BY_CONNECT_TEXT: tuple[tuple[str, str], ...] = (
     (r"role .* (does not exist|is not permitted to log in)", "check login_user"),
     (r"database .* does not exist", "check login_db"),
     (r"too many (clients|connections)|remaining connection slots|connection limit exceeded", _BY_SQLSTATE["53300"]),
-    (r"starting up|shutting down|in recovery mode|not accepting connections", _BY_SQLSTATE["57P03"]),
+    (r"starting up|shutting down|in recovery mode|not (yet )?accepting connections", _BY_SQLSTATE["57P03"]),
     (
         r"connections to primary segments are not allowed|System was started in .* utility mode",
         "this is a segment or a server in utility mode; log in to the coordinator",

@@ -390,7 +390,8 @@ class Session:
             raise self._failure(error, text) from None
 
     def _failure(self, error: t.Any, text: str) -> GpopsError:
-        message = (error.diag.message_primary or str(error)).strip()
+        # On one line: the driver's own have several.
+        message = " ".join((error.diag.message_primary or str(error)).split())
         if error.pgcode is None or self._connection.closed:
             return ConnectionLost(
                 f"the connection to {self.where} broke: {message}", sqlstate=error.pgcode, statement=text

@@ -15,15 +15,23 @@ import yaml
 
 
 def run_playbook(
-    name: str, inventory: t.Mapping[str, t.Any] | Path, tmp_path: Path, *arguments: str, **environ: str
+    playbook: str | list[t.Any],
+    inventory: t.Mapping[str, t.Any] | Path,
+    tmp_path: Path,
+    *arguments: str,
+    **environ: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run gpops.toolkit.NAME; the inventory is a path, or what a file of it would hold."""
+    """Run gpops.toolkit.NAME, or these plays; the inventory is a path, or what a file of it would hold."""
     path = inventory
     if not isinstance(path, Path):
         path = tmp_path / "inventory.yml"
         path.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    source = f"gpops.toolkit.{playbook}"
+    if not isinstance(playbook, str):
+        source = str(tmp_path / "playbook.yml")
+        Path(source).write_text(yaml.safe_dump(playbook, sort_keys=False), encoding="utf-8")
     return subprocess.run(
-        ["ansible-playbook", "-i", str(path), f"gpops.toolkit.{name}", *arguments],
+        ["ansible-playbook", "-i", str(path), source, *arguments],
         capture_output=True,
         text=True,
         cwd=tmp_path,

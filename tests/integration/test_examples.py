@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The example inventories, run on real engines of their family, and the examples for CI."""
+"""The example inventories, run on engines of their family, the examples for CI, and those of filters and roles."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import yaml
 from integration.cluster import Cluster, Scene, eventually
 from integration.run_playbook import ansible_environment, output, run_playbook
 from integration.test_gp_resource_group import dropped
+from integration.test_playbooks import play, succeeded
 from psycopg2 import sql
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -121,6 +122,29 @@ def test_the_inventories_are_applied_and_then_without_drift(cluster: Cluster, sc
             assert applied.returncode == 0, output(applied)
             after = run_playbook("resource_groups_drift", inventory, tmp_path, *options)
             assert after.returncode == 0, output(after)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "plugins" / "filter").glob("*.yml")), ids=lambda path: path.stem)
+def test_examples_of_a_filter(path: Path, cluster: Cluster, tmp_path: Path) -> None:
+    tasks = yaml.safe_load(yaml.safe_load(path.read_text(encoding="utf-8"))["EXAMPLES"])
+    out = succeeded(play([{"hosts": "gp", "gather_facts": False, "tasks": tasks}], cluster, tmp_path))
+    assert ", should be 25" in out
+
+
+def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
+    text = (ROOT / "roles" / "gp_resource_groups" / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert block
+    here = json.dumps({"gp_connection": cluster.login(cluster.admin)})
+    inventory = yaml.safe_load(block.group(1))
+    commands = re.findall(r"`ansible-playbook gpops\.toolkit\.(\w+) -i inventory(.*?)`", text)
+    assert len(commands) == 3
+    for name, more in commands:
+        if not more and name == "resource_groups":
+            continue  # the tests of the role apply groups, and put them back
+        done = run_playbook(name, inventory, tmp_path, "-e", here, *more.split())
+        assert done.returncode == (2 if name == "resource_groups_drift" else 0), output(done)
+        assert "default_group" in output(done)
 
 
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.name)

@@ -240,3 +240,20 @@ def test_without_a_connection_the_environment_says_it_and_no_password_is_shown(
     assert refused.returncode != 0 or not cluster.embedded
     assert secret not in output(refused)
     assert secret not in (tmp_path / "drift.xml").read_text(encoding="utf-8")
+
+
+def test_what_a_play_sets_for_all_modules_holds_in_the_role(cluster: Cluster, tmp_path: Path) -> None:
+    playbook = {
+        "hosts": "all",
+        "connection": "local",
+        "gather_facts": False,
+        "module_defaults": {"group/gpops.toolkit.gp": cluster.login(cluster.admin)},
+        "roles": [{"role": "gpops.toolkit.gp_resource_groups"}],
+    }
+    inventory = fleet(cluster, dwh=[{"name": "default_group"}])
+    inventory["all"]["vars"] = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    done = run_playbook([playbook], inventory, tmp_path)
+    assert done.returncode == 0, output(done)
+    # Where both say something, gp_connection is nearer.
+    refused = run_playbook([playbook], inventory, tmp_path, "-e", '{"gp_connection": {"login_port": 1}}')
+    assert "port 1" in output(refused)

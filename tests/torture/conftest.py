@@ -1,10 +1,29 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The same clusters as the integration tests have."""
+"""The clusters of the integration tests; the short form takes one family, the full one all."""
 
 from __future__ import annotations
 
-from integration.conftest import cluster, scene
+import typing as t
+
+import pytest
+from integration.cluster import Cluster
+from integration.conftest import EXTERNAL, scene
+from torture.scale import scaled
 
 __all__ = ["cluster", "scene"]
+
+FAMILIES = [EXTERNAL.family] if EXTERNAL else scaled(["gp7"], ["gp6", "gp7", "cb"])
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
+    """The engine of the environment, or an embedded one."""
+    if EXTERNAL:
+        yield EXTERNAL
+        return
+    from sandbox import Sandbox
+
+    with Sandbox(profile=request.param, max_connections=1400) as box:
+        yield Cluster(family=request.param, host=box.host, port=box.port, embedded=True)

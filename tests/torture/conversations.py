@@ -216,9 +216,9 @@ class Planning:
 
 
 CONVERSATIONS = (
-    Conversation("gp_process_info", "gp_process_info", "ops", lambda _scene, tag: Reading({})),
+    Conversation("gp_process_info", "gp_process_info", "ops", lambda _scene, _tag: Reading({})),
     Conversation(
-        "gp_resource_group_info", "gp_resource_group_info", "admin", lambda _scene, tag: Reading({"status": True})
+        "gp_resource_group_info", "gp_resource_group_info", "admin", lambda _scene, _tag: Reading({"status": True})
     ),
     Conversation("gp_backend, terminate, mdb", "gp_backend", "ops", Ending, WAIT),
     Conversation(

@@ -30,10 +30,14 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What happens when this many messages went by, of both directions and all connections."""
+    """What happens when this many messages went by, of both directions and all connections.
+
+    With a call, that is what happens, and the conversation waits for it.
+    """
 
     after: int
     how: str
+    call: t.Callable[[], None] | None = None
 
 
 class Relay:
@@ -91,7 +95,7 @@ class Relay:
             server_reader, server_writer = await asyncio.open_connection(*self._server)
             self._writers.append(server_writer)
             line.ends = [writer, server_writer]
-            line.silent = self.struck and self._how in (DEAD,)
+            line.silent = self.struck and self._how == DEAD
             await asyncio.gather(
                 line.carry("C", reader, server_writer), line.carry("S", server_reader, writer), return_exceptions=True
             )
@@ -107,7 +111,9 @@ class Relay:
         if self._fault is None or self.struck or len(self.messages) != self._fault.after:
             return
         self.struck = True
-        if self._how == DELAY:
+        if self._fault.call:
+            await self._loop.run_in_executor(None, self._fault.call)
+        elif self._how == DELAY:
             await asyncio.sleep(DELAY_SECONDS)
         elif self._how == DEAF:
             line.deaf = True

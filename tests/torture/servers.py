@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Servers of other kinds, in front of a real one or instead of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import threading
+import typing as t
+
+from integration.cluster import Cluster
+from sandbox import wire
+
+_TLS = wire.SSL_REQUEST.to_bytes(4, "big")
+_AUTHENTICATED = wire.frame(b"R", b"\0\0\0\0")
+
+
+class Server:
+    """A listener in a thread of its own, for as long as a with block lasts."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    def __enter__(self) -> t.Self:
+        self._thread.start()
+        start = asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._listener = asyncio.run_coroutine_threadsafe(start, self._loop).result()
+        self.port = int(self._listener.sockets[0].getsockname()[1])
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def login(self, options: t.Mapping[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+        """The options of a module, with this in place of the server."""
+        return {**options, "login_host": "127.0.0.1", "login_port": self.port, "ssl_mode": "disable", **more}
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        with contextlib.suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await self.serve(reader, writer)
+        writer.close()
+        self._tasks.discard(task)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        raise NotImplementedError
+
+    async def startup(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """The startup message; a request for TLS or GSS is declined."""
+        while True:
+            head = await reader.readexactly(4)
+            body = await reader.readexactly(int.from_bytes(head, "big") - 4)
+            if body[:2] == b"\0\3":
+                return head + body
+            writer.write(b"N")
+
+
+class Refusing(Server):
+    """Answers each login with an error."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__()
+        self._answer = wire.error(sqlstate, message, "FATAL")
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.startup(reader, writer)
+        writer.write(self._answer)
+        await writer.drain()
+
+
+class Encrypted(Server):
+    """Speaks TLS in front of a real server."""
+
+    def __init__(self, cluster: Cluster, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self._context = context
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readexactly(8)
+        while asked[4:] != _TLS:
+            writer.write(b"N")
+            asked = await reader.readexactly(8)
+        writer.write(b"S")
+        await writer.start_tls(self._context)
+        server_reader, server_writer = await asyncio.open_connection(self._cluster.host, self._cluster.port)
+        await asyncio.gather(_pour(reader, server_writer), _pour(server_reader, writer))
+
+
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+class Pooler(Server):
+    """A pooler in statement mode: each statement goes to the next of two sessions, and no SET outlives it.
+
+    The pool is logged in by the driver; its sockets are then used as they are.
+    """
+
+    def __init__(self, cluster: Cluster, role: str) -> None:
+        super().__init__()
+        self._pool = [cluster.connect(role, application_name="gpops_pool") for _each in range(2)]
+        self.pids = [connection.info.backend_pid for connection in self._pool]
+        self._files = [socket.socket(fileno=os.dup(connection.fileno())) for connection in self._pool]
+        self._version = self._pool[0].get_parameter_status("server_version") or ""
+        self._superuser = self._pool[0].get_parameter_status("is_superuser") or "off"
+        self.statements = 0
+        self._line = asyncio.Lock()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        for one in (*self._files, *self._pool):
+            one.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.startup(reader, writer)
+        said = {
+            "server_version": self._version,
+            "is_superuser": self._superuser,
+            "server_encoding": "UTF8",
+            "client_encoding": "UTF8",
+            "standard_conforming_strings": "on",
+            "integer_datetimes": "on",
+            "DateStyle": "ISO, MDY",
+        }
+        writer.write(_AUTHENTICATED + wire.join(wire.parameter(name, value) for name, value in said.items()))
+        writer.write(wire.frame(b"K", b"\0\0\0\1\0\0\0\1") + wire.ready(b"I"))
+        while True:
+            kind = await reader.readexactly(1)
+            head = await reader.readexactly(4)
+            body = await reader.readexactly(int.from_bytes(head, "big") - 4)
+            if kind == b"X":
+                return
+            async with self._line:
+                server = self._files[self.statements % 2]
+                self.statements += 1
+                writer.write(await self._loop.run_in_executor(None, _asked, server, kind + head + body))
+                await self._loop.run_in_executor(None, _asked, server, wire.query("RESET ALL"))
+            await writer.drain()
+
+
+def _asked(server: socket.socket, message: bytes) -> bytes:
+    """The whole answer, up to the server being ready again."""
+    server.setblocking(True)
+    server.sendall(message)
+    frames = wire.FrameBuffer()
+    answer: list[bytes] = []
+    while not answer or answer[-1][:1] != b"Z":
+        data = server.recv(65536)
+        if not data:
+            raise EOFError
+        answer += frames.feed(data)
+    return b"".join(answer)

@@ -1,0 +1,247 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Servers that are not as they should be: each one clear error in plain words, or it works."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import os
+import shutil
+import ssl
+import threading
+import typing as t
+from pathlib import Path
+
+import psycopg2
+import pytest
+import trustme
+from integration.cluster import Cluster, Scene
+from integration.run_module import Outcome
+from torture import figures, forge
+from torture.conversations import CONVERSATIONS, Conversation, Planning, Stage, fresh_tag
+from torture.fault import Fault, Relay
+from torture.scale import scaled
+from torture.servers import Encrypted, Pooler, Refusing, Server
+
+MINUTE = 60.0
+# Each module, with options that make it send something.
+TASKS: tuple[tuple[str, dict[str, t.Any]], ...] = (
+    ("gp_process_info", {}),
+    ("gp_resource_group_info", {}),
+    ("gp_backend", {"state": "terminated", "pids": [2147483647]}),
+    ("gp_resource_group", {"name": "default_group", "state": "present"}),
+)
+each_task = pytest.mark.parametrize(("module", "task"), TASKS, ids=[name for name, _task in TASKS])
+
+
+def run(module: str, options: t.Mapping[str, t.Any]) -> Outcome:
+    """The outcome; never a crash, and one message of one line."""
+    done = forge.run(module, options)
+    assert not done.crashed, done.output
+    if done.outcome.failed:
+        assert "\n" not in done.outcome["msg"]
+        assert done.outcome.get("exception") is None
+    return done.outcome
+
+
+def refused(module: str, options: t.Mapping[str, t.Any], *words: str) -> None:
+    """It fails with all of these words."""
+    said = run(module, options)
+    assert said.failed, said
+    for word in words:
+        assert word in said["msg"], said["msg"]
+    assert not said.get("changed")
+
+
+@each_task
+def test_logins_that_cannot_be(cluster: Cluster, module: str, task: dict[str, t.Any]) -> None:
+    login = {**cluster.login(cluster.admin), **task}
+    refused(module, {**login, "login_db": "no_such_database"}, "check login_db")
+    if cluster.embedded:  # a real cluster may trust this machine
+        refused(module, {**login, "login_password": "wrong"}, "check login_user and login_password")
+        refused(module, {**login, "login_user": "nobody_at_all"}, "check login_user")
+    refused(module, {**login, "login_port": 1}, "check login_host and login_port")
+    refused(module, {**login, "login_host": "no-such-host.invalid"}, "check login_host")
+    refused(module, {**login, "session_role": "nobody_at_all"}, "session_role", "nobody_at_all")
+
+
+# What servers say that let nobody in; the texts of segments are those of Greenplum 6.24 and 7.0.
+SAYINGS = (
+    ("57P03", "the database system is starting up", "try again when it accepts connections"),
+    ("57P03", "the database system is shutting down", "try again when it accepts connections"),
+    ("57P03", "the database system is in recovery mode", "try again when it accepts connections"),
+    ("57P03", "the database system is not accepting connections", "try again when it accepts connections"),
+    ("57P03", "the database system is not yet accepting connections", "try again when it accepts connections"),
+    ("57P03", "connections to primary segments are not allowed", "log in to the coordinator"),
+    (
+        "57P03",
+        "System was started in master-only utility mode - only utility mode connections are allowed",
+        "log in to the coordinator",
+    ),
+    (
+        "57P03",
+        "System was started in single node mode - only utility mode connections are allowed",
+        "log in to the coordinator",
+    ),
+    ("53300", "sorry, too many clients already", "all connections are taken"),
+    ("53300", "remaining connection slots are reserved for non-replication superuser connections", "superuser"),
+    ("53300", 'too many connections for role "ops"', "connections"),
+    ("53300", 'too many connections for database "testdb"', "connections"),
+    ("28000", 'no pg_hba.conf entry for host "192.0.2.1", user "ops", database "testdb"', "pg_hba.conf"),
+    ("28000", 'role "ops" is not permitted to log in', "check login_user"),
+)
+
+
+@pytest.mark.parametrize(("sqlstate", "text", "advice"), SAYINGS, ids=[text[:50] for _code, text, _advice in SAYINGS])
+def test_servers_that_let_nobody_in(sqlstate: str, text: str, advice: str) -> None:
+    login = {"login_user": "ops", "login_password": "ops", "login_db": "testdb"}
+    with Refusing(sqlstate, text) as server:
+        for module, task in TASKS:
+            refused(module, server.login({**login, **task}), text, advice)
+
+
+@each_task
+def test_a_segment(cluster: Cluster, module: str, task: dict[str, t.Any]) -> None:
+    port = os.environ.get("GPOPS_TEST_SEGMENT_PORT")
+    if cluster.embedded or not port:
+        pytest.skip("an embedded engine has no segments; it needs GPOPS_TEST_SEGMENT_PORT")
+    login = {**cluster.login(cluster.admin, cluster.plain_database), **task, "login_port": int(port)}
+    refused(module, login, "log in to the coordinator")
+    utility = {"connect_params": {"options": "-c gp_session_role=utility"}}
+    refused(module, {**login, **utility}, "is a segment", "log in to the coordinator")
+
+
+def test_all_connections_taken() -> None:
+    from sandbox import Sandbox
+
+    with Sandbox(profile="gp6", max_connections=8) as box, contextlib.ExitStack() as stack:
+        cluster = Cluster(family="gp6", host=box.host, port=box.port, embedded=True)
+        for role in ("sammy", "gpadmin"):
+            with contextlib.suppress(psycopg2.OperationalError):
+                while True:
+                    stack.callback(cluster.connect(role).close)
+            for module, task in TASKS:
+                refused(module, {**cluster.login("ops"), **task}, "all connections are taken")
+            said = run("gp_process_info", cluster.login("gpadmin"))
+            assert said.failed == (role == "gpadmin"), said
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
+def test_a_server_that_reads_only(cluster: Cluster, scene: Scene, conversation: Conversation) -> None:
+    stage = conversation.stage(scene, fresh_tag())
+    login = cluster.login(getattr(cluster, conversation.role))
+    reads_only = {"connect_params": {"options": "-c default_transaction_read_only=on"}}
+    said = run(conversation.module, {**login, **stage.options(), **reads_only})
+    stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
+    if isinstance(stage, Planning):
+        assert said.failed
+        assert "read-only" in said["msg"]
+        assert "log in to the coordinator" in said["msg"]
+    else:
+        assert not said.failed, said
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path, Path]:
+    """The authority of the server's certificate, its file, and that of another one."""
+    folder = tmp_path_factory.mktemp("tls")
+    right, wrong = trustme.CA(), trustme.CA()
+    right.cert_pem.write_to_path(folder / "right.pem")
+    wrong.cert_pem.write_to_path(folder / "wrong.pem")
+    return right, folder / "right.pem", folder / "wrong.pem"
+
+
+def tls(authority: trustme.CA, name: str, **more: t.Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, **more).configure_cert(context)
+    return context
+
+
+@each_task
+def test_tls(cluster: Cluster, authorities: tuple[trustme.CA, Path, Path], module: str, task: dict[str, t.Any]) -> None:
+    authority, right, wrong = authorities
+    login = {**cluster.login(cluster.admin), **task}
+
+    def options(server: Server, file: Path, mode: str) -> dict[str, t.Any]:
+        return server.login(login, ssl_mode=mode, ca_cert=str(file))
+
+    with Encrypted(cluster, tls(authority, "127.0.0.1")) as server:
+        assert not run(module, options(server, right, "verify-full")).failed
+        refused(module, options(server, wrong, "verify-full"), "check ssl_mode and ca_cert")
+        refused(module, options(server, wrong, "verify-ca"), "check ssl_mode and ca_cert")
+        refused(module, options(server, right.parent / "missing.pem", "verify-ca"), "check ssl_mode and ca_cert")
+    with Encrypted(cluster, tls(authority, "other.example")) as server:
+        refused(module, options(server, right, "verify-full"), "check ssl_mode and ca_cert", "other.example")
+        assert not run(module, options(server, right, "verify-ca")).failed
+    past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    with Encrypted(cluster, tls(authority, "127.0.0.1", not_after=past)) as server:
+        refused(module, options(server, right, "verify-full"), "check ssl_mode and ca_cert")
+    if cluster.embedded:
+        refused(module, {**login, "ssl_mode": "require"}, "the server has no TLS")
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
+def test_a_pooler_that_switches_sessions(cluster: Cluster, scene: Scene, conversation: Conversation) -> None:
+    stage = conversation.stage(scene, fresh_tag())
+    role = getattr(cluster, conversation.role)
+    with Pooler(cluster, role) as pooler:
+        login = pooler.login(cluster.login(role))
+        said = run(conversation.module, {**login, **stage.options()})
+        assert pooler.statements > 2
+        assert not said.failed, said
+        stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
+
+
+def test_a_restart_in_the_middle() -> None:
+    from sandbox import Sandbox
+
+    boxes = [Sandbox(profile="gp6", keep=True).start()]
+    folder = boxes[0].dir
+    cluster = Cluster(family="gp6", host=boxes[0].host, port=boxes[0].port, embedded=True)
+    up = threading.Event()
+
+    def restart() -> None:
+        up.clear()
+        boxes[0].stop()
+        boxes[0] = Sandbox(profile="gp6", directory=folder, keep=True, port=cluster.port).start()
+        up.set()
+
+    try:
+        runs = sum(restarted(cluster, conversation, restart, up) for conversation in CONVERSATIONS[scaled(-1, 0) :])
+    finally:
+        boxes[0].stop()
+        shutil.rmtree(folder)
+    figures.record("environment", "gp6", {"restarts": runs})
+
+
+def restarted(cluster: Cluster, conversation: Conversation, restart: t.Callable[[], None], up: threading.Event) -> int:
+    """Restarts while the module's statements run, one by one; each result agrees with the new server."""
+    login = cluster.login(getattr(cluster, conversation.role))
+    with Scene(cluster) as scene:
+        with Relay(cluster.host, cluster.port) as relay:
+            run(conversation.module, {**relay.login(login), **conversation.stage(scene, fresh_tag()).options()})
+        messages = enumerate(relay.messages, 1)
+    points = [number for number, kind in messages if kind in ("CQ", "SZ")][scaled(-2, 0) :]
+    for point in points:
+        with Scene(cluster) as scene:
+            stage = conversation.stage(scene, fresh_tag())
+            options = {**stage.options(), "timeout": 20}
+            with Relay(cluster.host, cluster.port, Fault(point, "", restart)) as relay:
+                said = run(conversation.module, {**relay.login(login), **options})
+                assert relay.struck
+                assert up.wait(MINUTE)
+            # The restart ended the judge's session too.
+            scene.admin = cluster.connect(cluster.admin)
+            agree(stage, said, functools.partial(run, conversation.module, {**login, **options}))
+    return len(points)
+
+
+def agree(stage: Stage, said: Outcome, finish: t.Callable[[], Outcome]) -> None:
+    """After a restart nobody is alive, so of sessions only this can be told."""
+    if isinstance(stage, Planning):
+        stage.judge(said, finish)
+    for record in said.get("victims", ()):
+        assert record["outcome"] in ("terminated", "cancelled", "unknown", "gone", "not_applicable"), said
