@@ -416,3 +416,12 @@ def test_examples_of_the_filters(name: str, cluster: Cluster, tmp_path: Path) ->
     sample = yaml.safe_load(returned.group(1))["_value"]["sample"]
     check = {"ansible.builtin.assert": {"that": f"{fact} == sample"}, "vars": {"sample": sample}}
     succeeded(play([{"hosts": "gp", "gather_facts": False, "tasks": [task, check]}], cluster, tmp_path))
+
+
+@on("gp6")
+def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
+    text = (ROOT / "roles" / "gp_remediation" / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert block
+    out = succeeded(play(yaml.safe_load(block.group(1)), cluster, tmp_path))
+    assert "remediate: forgotten transactions: nothing: no session is to end. long statements: nothing" in out
