@@ -29,15 +29,15 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
-.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule dist pages constraints \
-    release clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule bench torture torture-short \
+    dist pages constraints release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 test:  ## everything that CI checks
 	@$(MAKE) -j2 -Otarget -k static
-	@$(MAKE) unit contract integration molecule
+	@$(MAKE) unit contract integration molecule torture-short
 
 demo: .venv/demo.stamp | $(LINK)  ## see it work, without a cluster
 	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo $(PROFILE)
@@ -151,6 +151,24 @@ integration: venv  ## modules, roles and playbooks against the sandbox
 
 molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for another engine
 	molecule test --all
+
+# The environment of the benchmark is its own: it has the collection that we compare with.
+.cache/bench/stamp: tests/bench/requirements.txt | .venv/pyvenv.cfg
+	@echo 'Installing what the benchmark needs'
+	@$(PY) -m venv .cache/bench
+	@.cache/bench/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+	    --constraint tests/constraints.txt --requirement $<
+	@touch $@
+
+bench: venv .cache/bench/stamp  ## measure against community.postgresql; writes docs/benchmarks.md
+	$(PY) tests/bench $(CASES)
+
+torture-short: venv  ## faults, wrong hits, hostile input and load, with small numbers
+	$(PY) -m pytest tests/torture
+
+torture: venv  ## the same with large numbers, and the report docs/torture.md; it takes an hour
+	@GPOPS_TORTURE=full $(PY) -m pytest tests/torture
+	@$(PY) tests/torture/report.py
 
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist

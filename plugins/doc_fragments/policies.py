@@ -36,7 +36,7 @@ match_all:
 limits:
   description:
     - How long statements may run. The first entry that fits a session decides, so put the special before the general.
-      A session that no entry fits is not chosen.
+      A session that no entry fits is not chosen, nor one of which what an entry names cannot be seen.
   type: list
   elements: dict
   suboptions:
@@ -66,12 +66,16 @@ max_held_up:
     - "A maximum to reach: no session holds up more than this many others by locks, directly or through others."
     - Round by round, on a fresh lock graph, the root that holds up the most ends. A root waits for nobody itself.
       A root that is protected or not selected is never ended, and the next one takes its place.
+    - Sessions that wait for each other in a circle have no root. Then nobody ends and the maximum does not hold, until
+      the engine has broken the circle.
   type: int
 max_role_sessions:
   description:
     - "A maximum to reach: sessions of one login role, counting all of its sessions. Of those that are selected, idle
       ones end first, then those idle in a transaction, then running ones, and among them those that are
       longest in that state."
+    - O(policies[].users) and O(policies[].exclude_users) also say for which roles it holds. It takes
+      O(policies[].state=terminated).
   type: int
 role_quotas:
   description:
@@ -82,7 +86,8 @@ max_connections:
   description:
     - "A maximum to reach: used connections of the coordinator, as a number or as percent of its C(max_connections),
       such as V(80%). Of those that are selected the one that is idle longest ends, of the largest offender, again
-      and again."
+      and again; of an offender that has no idle one, the next as for O(policies[].max_role_sessions)."
+    - It takes O(policies[].state=terminated).
   type: str
 offenders_by:
   description:
@@ -93,12 +98,15 @@ offenders_by:
 max_group_queue:
   description:
     - "A maximum to reach: sessions that wait for a slot of one resource group. For each one more, a selected session
-      that holds a slot of that group ends, the one that is longest in its state first."
+      that holds a slot of that group ends, the one that is longest in its state first. An idle session has no slot."
+    - O(policies[].resource_groups) and O(policies[].exclude_resource_groups) also say for which groups it holds.
   type: int
 quiet_for:
   description:
     - After nobody is chosen any more, keep looking for this long, and begin again if somebody comes back; in seconds,
       or as V(90s), V(15m), V(2h), V(1d). It comes on top of O(timeout).
+    - Somebody who is selected and protected, or cannot be signalled, is still there. So leave them out by an exclusion.
+      With O(policies[].state=cancelled) only sessions that run a statement count.
   type: str
 rounds:
   description:
@@ -111,17 +119,32 @@ batch:
       O(policies[].max_held_up), V(10) for O(policies[].max_connections), else all.
   type: int
 """
-_MAX_VICTIMS = [
-    "If more sessions than this would be signalled, none is, and the policy is V(refused). Others still run.",
-    "With a maximum to reach, the policy ends when so many were signalled.",
-]
+# What is not the same as in gp_backend.
+_OTHER_WORDS: dict[str, t.Any] = yaml.safe_load(r"""
+max_victims:
+  - If more sessions than this would be signalled, over all rounds, none is, and the policy is V(refused). Others still
+    run.
+  - With a maximum to reach, the policy ends when so many were signalled.
+victim_message:
+  - Text for the victims, who get it with the error of a cancelled statement, at most 127 bytes. Clients of a
+    terminated session may see no more than that the connection is closed.
+  - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message.
+ignore_survivors:
+  - Do not fail if a session was refused or is still there, but go on with the next round, and do not fail if the
+    maximum to reach does not hold in the end.
+wait:
+  - Look until each victim is gone, or its statement has ended.
+  - With V(false) it looks once, and a victim that is still there does not fail the task, unless a maximum to reach does
+    not hold because of it. Nobody else ends in its place.
+""")
 
 
 def _suboptions() -> dict[str, t.Any]:
     found: dict[str, t.Any] = yaml.safe_load(_OWN)
     for fragment in (selection, signals):
         found.update(yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"])
-    found["max_victims"]["description"] = _MAX_VICTIMS
+    for name, words in _OTHER_WORDS.items():
+        found[name]["description"] = words
     return t.cast("dict[str, t.Any]", _nested(found, frozenset(found)))
 
 

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._selection import names_test
+from ansible_collections.gpops.toolkit.plugins.module_utils._words import names_test
 
 NO_LIMIT = -1
 _LARGEST = 2**31 - 1

@@ -49,6 +49,7 @@ SELECT pg_catalog.version() AS version_text,
           JOIN pg_catalog.pg_type y ON y.oid = p.prorettype
           JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND o.rolsuper
          WHERE n.nspname = 'mdb_toolkit'
+           AND p.proname IN ('pg_stat_activity', 'pg_locks', 'gp_cancel_backend', 'gp_terminate_backend')
            AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions,
        EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
                  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

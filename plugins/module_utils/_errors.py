@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+_LONGEST = 600
+
 
 class GpopsError(Exception):
     """A failure in plain words, with the part of the result that is true in spite of it.
@@ -28,7 +30,12 @@ class OptionError(GpopsError):
     """An option has a value that cannot be used; where it can be known, raised before anything is sent."""
 
     def __init__(self, option: str, problem: str, **result: t.Any) -> None:
-        super().__init__(f"{option}: {problem}", option=option, **result)
+        super().__init__(f"{option}: {_shortened(problem)}", option=option, **result)
+
+
+def _shortened(text: str) -> str:
+    """A message that repeats a value of any length stays one that can be read."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
 
 
 class ConnectError(GpopsError):

@@ -15,7 +15,8 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import GROUP_WAIT, Backend
-from ansible_collections.gpops.toolkit.plugins.module_utils._selection import names_test
+from ansible_collections.gpops.toolkit.plugins.module_utils._selection import RUNNING_STATES, names_test
+from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
 
 OFFENDERS = {
     "user": "usename",
@@ -27,6 +28,31 @@ _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)%\Z")
 _ALL = 100.0
 # Who is missed least ends first.
 _BY_STATE = {"idle": 0, "idle in transaction": 1, "idle in transaction (aborted)": 1}
+_IN_TRANSACTION = (*RUNNING_STATES, "idle in transaction", "idle in transaction (aborted)")
+
+
+def holds_slot(backend: Backend) -> bool:
+    """Whether the session has a slot of its resource group; one that is idle has none to give back."""
+    return backend.state in _IN_TRANSACTION and backend.waiting_reason != GROUP_WAIT
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """Which names are in question: those that the selection asks for by the same options.
+
+    Attributes:
+        wanted: Exact or globs, or V(none) for all.
+        unwanted: Exact or globs.
+    """
+
+    wanted: tuple[str, ...] | None = None
+    unwanted: tuple[str, ...] = ()
+
+    def test(self) -> t.Callable[[t.Any], bool]:
+        """Whether a name is in question."""
+        wanted = names_test("users", ("*",) if self.wanted is None else self.wanted)
+        unwanted = names_test("exclude_users", self.unwanted)
+        return lambda name: wanted(name) and not unwanted(name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +99,7 @@ class HeldUp:
         held_up = held_up_by_root(moment.backends)
         over = [backend for backend in moment.backends if len(held_up.get(backend.pid, ())) > self.limit]
         if not over:
-            return Pick(0, f"no session holds up more than {self.limit} others")
+            return self._without_root(moment, held_up)
         over.sort(key=lambda backend: (-len(held_up[backend.pid]), -(backend.transaction_age or 0), backend.pid))
         may_end = {backend.pid for backend in eligible}
         worst = over[0]
@@ -85,19 +111,35 @@ class HeldUp:
             worst,
         )
 
+    def _without_root(self, moment: Moment, held_up: t.Mapping[int, frozenset[int]]) -> Pick:
+        """Who waits in a circle holds up others too, and nobody can be named as the one to end."""
+        waiters = waiters_of(moment.backends)
+        behind_roots = set(held_up).union(*held_up.values())
+        for pid in sorted(waiters.keys() - behind_roots):
+            number = len(_reached(pid, waiters))
+            if number > self.limit:
+                words = f"process {pid} holds up {number} others, {self.limit} are allowed, behind a circle of waits"
+                return Pick(number - self.limit, f"{words}, which the engine itself detects and breaks")
+        return Pick(0, f"no session holds up more than {self.limit} others")
+
 
 def held_up_by_root(backends: t.Iterable[Backend]) -> dict[int, frozenset[int]]:
     """Each session that holds up others and waits for nobody, with all that wait for it, directly or through others.
 
     Who waits in a circle has no root: the engine's own deadlock detection ends one of them.
     """
+    waiters = waiters_of(backends)
+    blocked = {pid for waiting in waiters.values() for pid in waiting}
+    return {root: _reached(root, waiters) for root in waiters if root not in blocked}
+
+
+def waiters_of(backends: t.Iterable[Backend]) -> dict[int, set[int]]:
+    """Each session that is waited for, with those that wait directly for it."""
     waiters: dict[int, set[int]] = {}
-    blocked: set[int] = set()
     for backend in backends:
         for blocker in backend.blocked_by or ():
             waiters.setdefault(blocker, set()).add(backend.pid)
-            blocked.add(backend.pid)
-    return {root: _reached(root, waiters) for root in waiters if root not in blocked}
+    return waiters
 
 
 def _reached(root: int, waiters: t.Mapping[int, t.AbstractSet[int]]) -> frozenset[int]:
@@ -118,16 +160,19 @@ class RoleSessions:
     Attributes:
         limit: For those that no quota fits, or V(none) for no limit.
         quotas: Pattern and number; the first that fits counts.
+        roles: Those in question.
     """
 
     limit: int | None
     quotas: tuple[tuple[str, int], ...] = ()
     batch: int | None = None
+    roles: Names = Names()
 
     def pick(self, moment: Moment, eligible: t.Sequence[Backend]) -> Pick:
         """Of each role that has too many, as many as it has too many."""
         tests = [(names_test("role_quotas", [pattern]), number) for pattern, number in self.quotas]
-        counts = collections.Counter(backend.usename for backend in moment.backends if backend.usename is not None)
+        in_question = self.roles.test()
+        counts = collections.Counter(b.usename for b in moment.backends if b.usename and in_question(b.usename))
         over: dict[str, int] = {}
         for role, number in counts.items():
             quota = next((quota for test, quota in tests if test(role)), self.limit)
@@ -195,23 +240,23 @@ class GroupQueue:
     """No more than so many sessions wait for a slot of one resource group.
 
     Attributes:
-        groups: Patterns of the groups in question, or V(none) for all.
+        groups: Those in question.
     """
 
     limit: int
-    groups: tuple[str, ...] | None = None
+    groups: Names = Names()
     batch: int | None = None
 
     def pick(self, moment: Moment, eligible: t.Sequence[Backend]) -> Pick:
-        """For each that waits beyond the limit, one that is selected and does not wait for a slot itself."""
-        in_question = names_test("resource_groups", ("*",) if self.groups is None else self.groups)
+        """For each that waits beyond the limit, one that is selected and has a slot."""
+        in_question = self.groups.test()
         queues = collections.Counter(
             backend.resource_group for backend in moment.backends if backend.waiting_reason == GROUP_WAIT
         )
         over = {group: n - self.limit for group, n in queues.items() if n > self.limit and in_question(group)}
         if not over:
             return Pick(0, f"no resource group has more than {self.limit} in its queue")
-        holders = [backend for backend in eligible if backend.waiting_reason != GROUP_WAIT]
+        holders = [backend for backend in eligible if holds_slot(backend)]
         order: list[Backend] = []
         for group, excess in over.items():
             order += sorted((b for b in holders if b.resource_group == group), key=_longest_in_state)[:excess]
@@ -224,6 +269,9 @@ def _longest_in_state(backend: Backend) -> tuple[float, int]:
 
 
 Goal = t.Union[HeldUp, RoleSessions, Connections, GroupQueue]
+
+
+_COUNTS_SESSIONS = ("max_connections", "max_role_sessions")
 
 
 def understand(options: t.Mapping[str, t.Any]) -> Goal | None:
@@ -240,6 +288,8 @@ def understand(options: t.Mapping[str, t.Any]) -> Goal | None:
     for name in ("max_held_up", "max_role_sessions", "max_group_queue"):
         _check_number(name, options[name], 0)
     _check_number("batch", options["batch"], 1)
+    if given and given[0] in _COUNTS_SESSIONS and options["state"] == CANCELLED:
+        raise OptionError(given[0], "it does not go with state=cancelled, after which there are as many sessions")
     if not given:
         if options["batch"] is not None:
             raise OptionError("batch", "it goes with a maximum to reach, such as max_connections")
@@ -257,12 +307,17 @@ def _goal(name: str, options: t.Mapping[str, t.Any]) -> Goal:
     if name == "max_held_up":
         return HeldUp(options[name])
     if name == "max_group_queue":
-        groups = options.get("resource_groups")
-        return GroupQueue(options[name], None if groups is None else tuple(groups))
+        return GroupQueue(options[name], _names(options, "resource_groups"))
     if name == "max_role_sessions":
-        return RoleSessions(options[name], tuple(_quotas(options["role_quotas"] or {})))
+        quotas = tuple(_quotas(options["role_quotas"] or {}))
+        return RoleSessions(options[name], quotas, roles=_names(options, "users"))
     number, share = _connections(options[name])
     return Connections(number, share, OFFENDERS[options["offenders_by"]])
+
+
+def _names(options: t.Mapping[str, t.Any], name: str) -> Names:
+    wanted = options.get(name)
+    return Names(None if wanted is None else tuple(wanted), tuple(options.get(f"exclude_{name}") or ()))
 
 
 def _quotas(given: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, int]]:

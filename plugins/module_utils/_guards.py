@@ -106,26 +106,49 @@ def _days(text: str, days: str | None) -> t.Iterator[int]:
         yield from (day % 7 for day in range(first, last + 1 if last >= first else last + 8))
 
 
-def kill_switches(switch: bool, file: str | None, file_exists: bool) -> list[Finding]:
-    """What the kill switches say."""
+def windows(texts: t.Sequence[str] | None) -> list[Window] | None:
+    """The time windows; none of them is at no time, and V(none) at any time.
+
+    Raises:
+        OptionError: One cannot be used.
+    """
+    return None if texts is None else [window(text) for text in texts]
+
+
+def kill_switch_file(path: str | None) -> str | None:
+    """The name of the file, or V(none).
+
+    Raises:
+        OptionError: It depends on the folder that the module happens to run in: then it would stop nothing.
+    """
+    if path and not path.startswith("/"):
+        raise OptionError("kill_switch_file", f"{path!r} is not allowed; it begins with / or ~")
+    return path or None
+
+
+def kill_switches(switch: bool, file: str | None, file_exists: bool | None) -> list[Finding]:
+    """What the kill switches say; V(none) is a file of which nobody can tell whether it is there."""
     found = []
     if switch:
         found.append(Finding("kill_switch", False, "kill_switch is set"))
     if file:
         words = f"there is a file {file}" if file_exists else f"there is no file {file}"
-        found.append(Finding("kill_switch_file", not file_exists, words))
+        if file_exists is None:
+            words = f"whether there is a file {file} cannot be told"
+        found.append(Finding("kill_switch_file", file_exists is False, words))
     return found
 
 
-def schedule(windows: t.Sequence[Window], now: dt.datetime) -> list[Finding]:
-    """What the time windows say; no window is any time."""
-    if not windows:
+def schedule(windows: t.Sequence[Window] | None, now: dt.datetime) -> list[Finding]:
+    """What the time windows say."""
+    if windows is None:
         return []
-    clock = now.strftime("%a %H:%M %Z").lower().replace("utc", "UTC")
+    clock = f"{_DAYS[now.weekday()]} {now:%H:%M} {now.tzname()}"
     opened = next((window.text for window in windows if window.is_open(now)), None)
     if opened is not None:
         return [Finding("windows", True, f"it is {clock}, within {opened}")]
-    return [Finding("windows", False, f"it is {clock}, outside of {'; '.join(window.text for window in windows)}")]
+    texts = "; ".join(window.text for window in windows) or "all, because the list is empty"
+    return [Finding("windows", False, f"it is {clock}, outside of {texts}")]
 
 
 def segments(down: int | None, problem: str | None, allowed: bool) -> Finding:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -54,11 +56,15 @@ class Outcome:
 
 def run_module(definition: Definition) -> None:
     """Validate the options, run the operation, and end with its result or its one clear error."""
-    module = AnsibleModule(
-        argument_spec=definition.argument_spec,
-        mutually_exclusive=definition.mutually_exclusive,
-        supports_check_mode=True,
-    )
+    try:
+        module = AnsibleModule(
+            argument_spec=definition.argument_spec,
+            mutually_exclusive=definition.mutually_exclusive,
+            supports_check_mode=True,
+        )
+    except OverflowError:  # Ansible converts .inf to a whole number and does not expect this
+        sys.stdout.write(json.dumps({"failed": True, "msg": "infinity is not allowed; the option takes a number"}))
+        sys.exit(1)
     options = dict(module.params)
     module.params = _connection.without_secrets(options)
     module.no_log_values.clear()

@@ -136,47 +136,91 @@ def _rule(options: t.Mapping[str, t.Any]) -> Rule:
 def _limits(entries: t.Sequence[t.Mapping[str, t.Any]]) -> t.Callable[[Backend], bool]:
     if not entries:
         raise OptionError("limits", "an empty list is not allowed; leave it out, or give entries with min_query_age")
-    tests: list[tuple[_selection.Selection, _selection.Selection | None]] = []
-    for entry in entries:
-        try:
-            who = _selection.parse({name: entry.get(name) for name in _LIMIT_CRITERIA})
-            age = entry.get("min_query_age")
-            tests.append((who, None if age is None else _selection.parse({"min_query_age": age})))
-        except OptionError as error:
-            raise OptionError("limits", error.message) from None
+    try:
+        tests = [_limit(entry) for entry in entries]
+    except OptionError as error:
+        raise OptionError("limits", error.message) from None
 
     def too_long(backend: Backend) -> bool:
-        for who, age in tests:
-            if who.why_not(backend) is None:
-                return age is not None and age.why_not(backend) is None
+        for perhaps, who, age in tests:
+            # What an entry names and nobody can see may be what it exempts: nothing is chosen on a guess.
+            if all(name.why_not(backend) is not None for name in perhaps):
+                return all(part is not None and part.why_not(backend) is None for part in (who, age))
         return False
 
     return too_long
 
 
-def key(rule: Rule, backend: Backend) -> tuple[t.Any, ...]:
+def _limit(
+    entry: t.Mapping[str, t.Any],
+) -> tuple[list[_selection.Selection], _selection.Selection, _selection.Selection | None]:
+    """Tests of one entry: which each leave out whom it may fit, which chooses whom it fits, and of the age."""
+    given = {name: entry[name] for name in _LIMIT_CRITERIA if entry.get(name) is not None}
+    age = entry.get("min_query_age")
+    fits = _selection.parse(given)
+    is_old = None if age is None else _selection.parse({"min_query_age": age})
+    return [_selection.parse({f"exclude_{name}": value}) for name, value in given.items()], fits, is_old
+
+
+Key = t.Tuple[t.Any, ...]
+
+
+def key(state: str, backend: Backend) -> Key:
     """What names the session, or for a cancel the statement."""
-    what = backend.query_start if rule.request.policy.state == _victims.CANCELLED else None
+    what = backend.query_start if state == _victims.CANCELLED else None
     return (backend.pid, backend.sess_id, backend.backend_start, what)
 
 
-def step(rule: Rule, moment: _goals.Moment, tried: t.Container[tuple[t.Any, ...]], signalled: int) -> Step:
+@dataclasses.dataclass
+class Past:
+    """What was done before in this run, by all of its policies.
+
+    Attributes:
+        tried: Whom it tried to signal: nobody gets the same signal twice.
+        sent: To whom of these a signal went, perhaps.
+    """
+
+    tried: set[Key] = dataclasses.field(default_factory=set)
+    sent: set[Key] = dataclasses.field(default_factory=set)
+
+    def has_tried(self, state: str, backend: Backend) -> bool:
+        """Whether it tried this signal on it, or to end the whole session."""
+        return key(state, backend) in self.tried or key(_victims.TERMINATED, backend) in self.tried
+
+    def is_ending(self, state: str, backend: Backend) -> bool:
+        """Whether it is there still although such a signal went to it."""
+        running = state == _victims.TERMINATED or backend.state in _selection.RUNNING_STATES
+        return running and key(state, backend) in self.sent
+
+    def sessions_with(self, more: t.Iterable[Backend] = ()) -> int:
+        """How many sessions it signalled, together with these."""
+        return len({found[:3] for found in (*self.sent, *(key(_victims.TERMINATED, backend) for backend in more))})
+
+
+_AGAIN = "this run signalled it before, or tried to, and it is still there"
+
+
+def step(rule: Rule, moment: _goals.Moment, past: Past, number: int) -> Step:
     """What the rule does with this moment.
 
     Args:
-        tried: Keys of those that it signalled before: nobody gets the same signal twice.
-        signalled: Their number.
+        past: Of the run.
+        number: How many sessions this policy tried to signal before.
     """
+    state = rule.request.policy.state
     verdicts = [
-        verdict
+        _victims.Verdict(verdict.backend, _victims.SPARED, _AGAIN)
+        if verdict.outcome is None and past.has_tried(state, verdict.backend)
+        else verdict
         for verdict in _backend.choose(moment.backends, rule.request, rule.options)
-        if key(rule, verdict.backend) not in tried
     ]
     eligible = tuple(verdict.backend for verdict in verdicts if verdict.outcome is None)
-    left = rule.options["max_victims"] - signalled
+    left = rule.options["max_victims"] - number
     if rule.goal is not None:
-        return _step_to_goal(rule.goal, moment, verdicts, eligible, left)
-    there = [verdict for verdict in verdicts if verdict.outcome != _victims.GONE]
+        # Who was signalled and is still there will not be there for long: nobody ends in its place.
+        ending = [backend for backend in moment.backends if past.is_ending(state, backend)]
+        return _step_to_goal(rule.goal, moment, after(moment, ending, state), verdicts, eligible, left)
+    there = [verdict for verdict in verdicts if verdict.outcome not in (_victims.GONE, _victims.NOT_APPLICABLE)]
     relieved = None if rule.quiet_for is None else not there
     why = _who_is_left(there)
     if len(eligible) > left:
@@ -198,13 +242,21 @@ def _who_is_left(verdicts: t.Sequence[_victims.Verdict]) -> str:
 def _step_to_goal(
     goal: _goals.Goal,
     moment: _goals.Moment,
+    soon: _goals.Moment,
     verdicts: t.Sequence[_victims.Verdict],
     eligible: tuple[Backend, ...],
     left: int,
 ) -> Step:
-    pick = goal.pick(moment, eligible)
+    now = goal.pick(moment, eligible)
+    if not now.excess:
+        return Step((), (), True, now.what)
+    pick = goal.pick(soon, eligible)
     if not pick.excess:
-        return Step((), (), True, pick.what)
+        return Step((), (), False, f"{now.what}; some that were signalled are still there")
+    return _end_some(goal, pick, verdicts, left)
+
+
+def _end_some(goal: _goals.Goal, pick: _goals.Pick, verdicts: t.Sequence[_victims.Verdict], left: int) -> Step:
     batch = len(pick.order) if goal.batch is None else goal.batch
     now = pick.order[: min(batch, max(left, 0))]
     chosen = {backend.pid for backend in now}
@@ -237,7 +289,7 @@ def after(moment: _goals.Moment, ended: t.Collection[Backend], state: str) -> _g
         for backend in moment.backends
         if backend.pid not in pids or state == _victims.CANCELLED
     ]
-    freed = [backend.resource_group for backend in ended if backend.waiting_reason != GROUP_WAIT]
+    freed = [backend.resource_group for backend in ended if _goals.holds_slot(backend)]
     gone = 0 if state == _victims.CANCELLED else len(pids)
     return dataclasses.replace(
         moment, backends=_with_slots(_unblocked(at_rest, pids), freed), connections=moment.connections - gone
@@ -245,11 +297,14 @@ def after(moment: _goals.Moment, ended: t.Collection[Backend], state: str) -> _g
 
 
 _NO_WAIT: dict[str, t.Any] = {"waiting": False, "waiting_reason": None, "wait_age": None}
-_AT_REST: dict[str, t.Any] = {**_NO_WAIT, "blocked_by": (), "blocks": ()}
+_FREE: dict[str, t.Any] = {**_NO_WAIT, "blocked_by": (), "blocks": ()}
+_AT_REST: dict[str, t.Any] = {**_FREE, "state_age": 0.0, "xact_start": None, "transaction_age": None}
 
 
 def _unblocked(backends: list[Backend], gone: set[int]) -> list[Backend]:
     """The sessions without their waits for those that are gone, and for those that go on in turn."""
+    # Who waits for nobody that is seen, such as for a prepared transaction, goes on waiting.
+    can_go_on = {b.pid for b in backends if b.waiting_reason == LOCK_WAIT and b.blocked_by}
     while True:
         backends = [
             dataclasses.replace(
@@ -259,11 +314,11 @@ def _unblocked(backends: list[Backend], gone: set[int]) -> list[Backend]:
             )
             for backend in backends
         ]
-        free = {b.pid for b in backends if b.waiting_reason == LOCK_WAIT and b.blocked_by == ()}
-        if not free:
+        gone = {b.pid for b in backends if b.pid in can_go_on and b.blocked_by == ()}
+        if not gone:
             return backends
-        backends = [dataclasses.replace(b, **_AT_REST) if b.pid in free else b for b in backends]
-        gone = free
+        can_go_on -= gone
+        backends = [dataclasses.replace(b, **_FREE) if b.pid in gone else b for b in backends]
 
 
 def _with_slots(backends: list[Backend], freed: list[str | None]) -> tuple[Backend, ...]:

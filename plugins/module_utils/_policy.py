@@ -23,8 +23,15 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _processes,
     _selection,
     _signals,
+    _victims,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    GpopsError,
+    GroupFull,
+    OptionError,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._line import ServerLine
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
@@ -68,30 +75,50 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """
     rules = _policies.understand(options["policies"])
     _guards.check_share(options["max_share"])
-    findings = _findings(options)
-    job = _Job(rules, options, acting=options["mode"] == ENFORCE and not check_mode)
-    job.guard(findings)
+    guards = _Guards(options)
+    job = _Job(rules, options, guards, acting=options["mode"] == ENFORCE and not check_mode)
     try:
+        job.guard(guards.findings())
         with visit(options) as line:
             job.apply(line)
     except GpopsError as error:
+        job.broke_off(error.message)
         raise GpopsError(error.message, **{**job.result(), **error.result}) from None
     job.fail_if_not_all_done()
     return job.result(), job.warnings
 
 
-def _findings(options: t.Mapping[str, t.Any]) -> list[_guards.Finding]:
-    """What the guards say that need no server.
+class _Guards:
+    """The guards that need no server, understood.
 
     Raises:
         OptionError: One of them cannot be used.
     """
-    windows = [_guards.window(text) for text in options["windows"] or ()]
-    file = options["kill_switch_file"]
-    return [
-        *_guards.kill_switches(options["kill_switch"], file, bool(file) and os.path.lexists(file)),
-        *_guards.schedule(windows, dt.datetime.now(_timezone(options["windows_timezone"]))),
-    ]
+
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
+        self._switch = options["kill_switch"]
+        self._file = _guards.kill_switch_file(options["kill_switch_file"])
+        self._windows = _guards.windows(options["windows"])
+        self._timezone = _timezone(options["windows_timezone"])
+
+    def findings(self) -> list[_guards.Finding]:
+        """What they say at this moment."""
+        there = None if self._file is None else _is_there(self._file)
+        return [
+            *_guards.kill_switches(self._switch, self._file, there),
+            *_guards.schedule(self._windows, dt.datetime.now(self._timezone)),
+        ]
+
+
+def _is_there(path: str) -> bool | None:
+    """Whether there is anything of this name, be it a link to nothing; V(none) if that cannot be told."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _timezone(name: str) -> dt.tzinfo:
@@ -109,17 +136,41 @@ def _timezone(name: str) -> dt.tzinfo:
         ) from None
 
 
+class _Stopped(GpopsError):
+    """A guard said no."""
+
+
 @dataclasses.dataclass
 class _Account:
-    """What came of one policy so far."""
+    """What came of one policy so far.
+
+    Attributes:
+        tried: How many sessions it tried to signal.
+        hit: Those, as the result has them.
+        bystanders: Those that it chose and did not try to signal, by pid and start.
+        problem: Why it may signal nobody more.
+    """
 
     outcome: str = NOT_RUN
     reason: str = ""
     relieved: bool | None = None
     rounds: int = 0
-    victims: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    tried: set[tuple[t.Any, ...]] = dataclasses.field(default_factory=set)
+    tried: int = 0
+    hit: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    bystanders: dict[tuple[t.Any, ...], dict[str, t.Any]] = dataclasses.field(default_factory=dict)
     problem: str | None = None
+
+    @property
+    def victims(self) -> list[dict[str, t.Any]]:
+        """Each session once; a session of which several statements were cancelled once for each."""
+        seen = {_who(victim) for victim in self.hit}
+        # That a session is gone is no news of one that was ended.
+        seen.update((victim["pid"], None) for victim in self.hit)
+        return self.hit + [victim for who, victim in self.bystanders.items() if who not in seen]
+
+
+def _who(victim: t.Mapping[str, t.Any]) -> tuple[t.Any, ...]:
+    return (victim["pid"], victim["backend_start"])
 
 
 class _Time:
@@ -129,29 +180,39 @@ class _Time:
         self._left = deadline.remaining()
 
     @contextlib.contextmanager
-    def spend(self, waits: float = 0.0) -> t.Iterator[_connection.Deadline]:
-        """A deadline for what is done inside, which may wait so many seconds."""
+    def spend(self, waits: float = 0.0, free: float = 0.0) -> t.Iterator[_connection.Deadline]:
+        """A deadline for what is done inside.
+
+        Args:
+            waits: Seconds that it may wait, on top.
+            free: Seconds that do not count, because a wait goes on meanwhile.
+        """
         if self._left <= 0:
             raise DeadlineExceeded("timeout is over; what was not done yet is left")
         deadline = _connection.Deadline(self._left + waits)
         try:
             yield deadline
         finally:
-            self._left = min(self._left, deadline.remaining())
+            self._left = min(self._left, deadline.remaining() + free)
 
 
 class _Job:
     """All policies on one server."""
 
-    def __init__(self, rules: t.Sequence[_policies.Rule], options: t.Mapping[str, t.Any], acting: bool) -> None:
+    def __init__(
+        self, rules: t.Sequence[_policies.Rule], options: t.Mapping[str, t.Any], guards: _Guards, acting: bool
+    ) -> None:
         self._rules = rules
         self._options = options
+        self._again = guards
         self._acting = acting
         self._accounts = {rule.name: _Account() for rule in rules}
-        self._guards: list[_guards.Finding] = []
+        self._past = _policies.Past()
+        self._guards: dict[str, _guards.Finding] = {}
         self._with_locks = any(rule.needs_locks for rule in rules)
         self._moment: _goals.Moment | None = None
         self._looks = 0
+        self._settled = True
         self._total: int | None = None
         self._locks_problem: str | None = None
         self._engine: _engine.Engine | None = None
@@ -163,14 +224,14 @@ class _Job:
         Raises:
             GpopsError: It does.
         """
-        self._guards += findings
+        self._guards.update({finding.guard: finding for finding in findings})
         stopped = [finding for finding in findings if not finding.passed]
         if not stopped or not self._acting:
             return
-        for account in self._accounts.values():
-            account.reason = f"stopped by {stopped[0].guard}"
         words = "; ".join(f"{finding.guard}: {finding.reason}" for finding in stopped)
-        raise GpopsError(f"a guard stopped it, and nothing was signalled: {words}", **self.result())
+        number = sum(victim["signalled"] is not False for account in self._accounts.values() for victim in account.hit)
+        before = f"after {number} signals" if number else "and nothing was signalled"
+        raise _Stopped(f"a guard stopped it, {before}: {words}")
 
     def apply(self, line: Visit) -> None:
         """Each policy in turn."""
@@ -183,96 +244,147 @@ class _Job:
             self.guard([_guards.segments(down, problem, allowed=False)])
         for rule in self._rules:
             account = self._accounts[rule.name]
-            account.outcome, account.reason = FAILED, "it broke off"
+            account.outcome = FAILED
             try:
                 self._apply(rule, account)
-            except GpopsError as error:
+            except _Stopped as error:
+                account.outcome = FAILED if account.rounds else NOT_RUN
                 account.reason = error.message
                 raise
+            except GpopsError as error:
+                account.reason, account.relieved = self._words(error), None
+                raise GpopsError(f"policy {rule.name} broke off: {account.reason}", **error.result) from None
+
+    def _words(self, error: GpopsError) -> str:
+        if isinstance(error, GroupFull):
+            return _engine.full_group_message(self._line.engine, self._line.session.role)
+        return error.message
+
+    def broke_off(self, message: str) -> None:
+        """Say of each policy that was not reached why."""
+        for account in self._accounts.values():
+            if account.outcome == NOT_RUN:
+                account.reason = account.reason or message
 
     def _apply(self, rule: _policies.Rule, account: _Account) -> None:
+        unable = self._unable(rule)
+        if unable:
+            account.reason = unable
+            return
         quiet_until: float | None = None
         while True:
-            moment = self._look()
+            step = self._step(rule, account, quiet_until)
             if rule.needs_locks and self._locks_problem:
-                account.reason = f"it cannot be judged: {self._locks_problem}"
+                account.reason, account.relieved = f"it cannot be judged: {self._locks_problem}", None
                 return
-            with self._time.spend() as deadline, deadline.enforced(_selection.TOO_SLOW):
-                step = _policies.step(rule, moment, account.tried, len(account.tried))
-            account.relieved = step.relieved
-            refused = step.refused or self._over_share(step)
+            may_end = account.rounds < rule.rounds and account.problem is None
+            refused = (step.refused or self._over_share(step)) if may_end else None
             if refused:
                 self._note(rule, account, _backend.spared(step.verdicts, "the policy was refused"), {})
                 account.outcome, account.reason = REFUSED, refused
                 return
-            if step.now and account.rounds < rule.rounds:
+            if step.now and may_end:
                 quiet_until = None
-                if self._end(rule, account, step):
+                self._end(rule, account, step)
+                if rule.has_end or account.rounds < rule.rounds:
+                    continue  # another look, be it to tell whether that did
+            elif may_end and rule.quiet_for is not None and self._acting:
+                quiet_until = quiet_until or time.monotonic() + rule.quiet_for
+                if self._pause(quiet_until):
                     continue
-            elif self._is_quiet(rule, quiet_until := quiet_until or time.monotonic() + (rule.quiet_for or 0.0)):
-                continue
             if not account.rounds:
                 self._note(rule, account, step.verdicts, {})
             self._conclude(rule, account, step)
             return
 
-    def _look(self) -> _goals.Moment:
+    def _unable(self, rule: _policies.Rule) -> str | None:
+        """Why this role cannot do what the policy asks for."""
+        plan = rule.request.plan
+        needed = [_victims.CANCELLED] if plan.cancel_first or plan.state == _victims.CANCELLED else []
+        for state in [*needed, plan.state]:
+            if state not in self._line.engine.signal_functions:
+                return f"role {self._line.engine.role} may use no function of mdb_toolkit for state={state}"
+        return None
+
+    def _step(self, rule: _policies.Rule, account: _Account, quiet_until: float | None) -> _policies.Step:
+        """What the policy does now; what that takes while it waits for quiet is a part of that wait."""
+        free = max(0.0, quiet_until - time.monotonic()) if quiet_until else 0.0
+        with self._time.spend(free=free) as deadline:
+            moment = self._look(deadline)
+            with deadline.enforced(_selection.TOO_SLOW):
+                step = _policies.step(rule, moment, self._past, account.tried)
+        account.relieved = step.relieved
+        return step
+
+    def _look(self, deadline: _connection.Deadline) -> _goals.Moment:
         """All sessions; anew if something was signalled since the last look."""
         if self._moment is not None:
             return self._moment
         line, engine = self._line, self._line.engine
-        with self._time.spend() as deadline:
-            if self._looks and engine.toolkit_spends_session:
-                line.session = line.session.renewed(deadline)
-            line.session, snapshot = _processes.read(line.session, engine, deadline, self._with_locks)
+        if not self._settled:
+            time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
+            self._settled = True
+        if self._looks and engine.toolkit_spends_session:
+            line.session = line.session.renewed(deadline)
+        line.session, snapshot = _processes.read(line.session, engine, deadline, self._with_locks)
         if not self._looks:
             self._total = len(snapshot.backends)
             self.warnings += _process_info.warnings(engine, snapshot, with_locks=False)
         self._looks += 1
-        self._locks_problem = snapshot.locks_problem if self._with_locks else None
+        if self._with_locks and snapshot.locks_problem:
+            # Once is enough: each further attempt would take half of the time that is left.
+            self._locks_problem, self._with_locks = snapshot.locks_problem, False
         self._moment = _goals.Moment(snapshot.backends, snapshot.connections + 1, engine.max_connections)
         return self._moment
 
     def _over_share(self, step: _policies.Step) -> str | None:
         if not step.now:
             return None
-        before = sum(len(account.tried) for account in self._accounts.values())
-        words = _guards.over_share(before + len(step.now), self._total or 0, self._options["max_share"])
+        number = self._past.sessions_with(step.now)
+        words = _guards.over_share(number, self._total or 0, self._options["max_share"])
         return f"{words}; nobody was signalled" if words else None
 
-    def _end(self, rule: _policies.Rule, account: _Account, step: _policies.Step) -> bool:
-        """End the sessions of a step, or suppose so; whether there may be another round."""
-        moment = t.cast(_goals.Moment, self._moment)
+    def _end(self, rule: _policies.Rule, account: _Account, step: _policies.Step) -> None:
+        """End the sessions of a step, or suppose so."""
         state = rule.request.policy.state
-        account.rounds += 1
         endings: dict[int, _signals.Ending] = {}
-        account.tried.update(_policies.key(rule, backend) for backend in step.now)
         if self._acting:
-            endings = self._signal(rule, step)
-            self._moment = None
+            self.guard(self._again.findings())
+            endings = self._signal(rule, account, step)
+            self._moment, self._settled = None, False
         else:
-            self._moment = _policies.after(moment, step.now, state)
+            self._moment = _policies.after(t.cast(_goals.Moment, self._moment), step.now, state)
+        account.rounds += 1
+        account.tried += len(step.now)
+        for backend in step.now:
+            self._past.tried.add(_policies.key(state, backend))
+            if not self._acting or endings[backend.pid].signalled is not False:
+                self._past.sent.add(_policies.key(state, backend))
         self._note(rule, account, step.verdicts, endings)
         bad = [pid for pid, ending in endings.items() if ending.outcome in _backend.bad_outcomes(rule.options)]
-        if bad:
+        if bad and not rule.options["ignore_survivors"]:
             account.problem = f"process {bad[0]}: {endings[bad[0]].reason}"
-            return False
-        if rule.has_end and self._acting:
-            time.sleep(_SETTLE_SECONDS)
-        return rule.has_end or account.rounds < rule.rounds
+        lost = [pid for pid, ending in endings.items() if ending.outcome == _victims.UNKNOWN]
+        if lost:
+            raise ConnectionLost(f"process {lost[0]}: {endings[lost[0]].reason}")
 
-    def _signal(self, rule: _policies.Rule, step: _policies.Step) -> dict[int, _signals.Ending]:
+    def _signal(self, rule: _policies.Rule, account: _Account, step: _policies.Step) -> dict[int, _signals.Ending]:
         plan = rule.request.plan
         waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
         self._say(_backend.warnings(self._line.engine, rule.options))
-        with self._time.spend(waits) as deadline:
-            line = ServerLine(self._line, deadline, rule.options["victim_message"])
-            return _signals.end(line, step.now, plan)
+        try:
+            with self._time.spend(waits) as deadline:
+                line = ServerLine(self._line, deadline, rule.options["victim_message"])
+                return _signals.end(line, step.now, plan)
+        except GpopsError as error:
+            # It is raised only if no signal was sent.
+            self._note(rule, account, _backend.spared(step.verdicts, f"not signalled: {self._words(error)}"), {})
+            raise
 
-    def _is_quiet(self, rule: _policies.Rule, until: float) -> bool:
-        """Wait a little for somebody to come back; false when it was quiet for long enough."""
+    def _pause(self, until: float) -> bool:
+        """Wait a little for somebody to come back; false when that was long enough."""
         rest = until - time.monotonic()
-        if rule.quiet_for is None or not self._acting or rest <= 0:
+        if rest <= 0:
             return False
         time.sleep(min(rest, _SETTLE_SECONDS))
         self._moment = None
@@ -282,35 +394,46 @@ class _Job:
         self,
         rule: _policies.Rule,
         account: _Account,
-        verdicts: t.Sequence[t.Any],
+        verdicts: t.Sequence[_victims.Verdict],
         endings: t.Mapping[int, _signals.Ending],
     ) -> None:
-        """Take the sessions into the result; those that were not to be signalled once only."""
-        if account.rounds > 1:
-            verdicts = [verdict for verdict in verdicts if verdict.outcome is None]
+        """Take the sessions into the result."""
         options = {**rule.options, "redact_literals": self._options["redact_literals"]}
         more = {"policy": rule.name, "why": rule.options["why"], "round": max(account.rounds, 1)}
-        found = _backend.records(verdicts, endings, self._line.engine, options)
-        account.victims += [{**victim, **more} for victim in found]
+        for verdict, victim in zip(verdicts, _backend.records(verdicts, endings, self._line.engine, options)):
+            record = {**victim, **more}
+            if verdict.outcome is None:
+                account.hit.append(record)
+            else:
+                account.bystanders[_who(record)] = record
 
     def _conclude(self, rule: _policies.Rule, account: _Account, step: _policies.Step) -> None:
         """The outcome of a policy that came to its end."""
-        number = len(account.tried)
+        number = sum(victim["signalled"] is not False for victim in account.hit)
         state = rule.request.policy.state
-        if not number:
+        if not account.tried:
             account.outcome, account.reason = NOTHING, "no session is to end"
+        elif not number:
+            account.outcome, account.reason = NOTHING, "nobody was signalled, as the victims tell"
         elif self._acting:
             account.outcome, account.reason = DONE, f"{_sessions(number)} signalled to be {state}"
         else:
             account.outcome, account.reason = WOULD_ACT, f"{_sessions(number)} would be {state}"
-        if rule.has_end and not account.problem:
+        if rule.has_end:
             account.reason += f"; {step.why}"
-            if step.now:
+            if step.now and account.problem is None:
                 account.reason += f"; {rule.rounds} rounds did not do"
-            if self._acting and not account.relieved:
-                account.problem = account.reason
-        if account.problem and not rule.options["ignore_survivors"]:
-            account.outcome, account.reason = FAILED, account.problem
+        if self._acting and not rule.options["ignore_survivors"]:
+            problem = self._problem(rule, account)
+            if problem or (rule.has_end and not account.relieved):
+                account.outcome = FAILED
+                account.reason = "; ".join(part for part in (problem, account.reason) if part)
+
+    def _problem(self, rule: _policies.Rule, account: _Account) -> str | None:
+        """The first session that was to end and did not."""
+        bad = _backend.bad_outcomes(rule.options)
+        left = [victim for victim in account.victims if victim["outcome"] in bad]
+        return f"process {left[0]['pid']}: {left[0]['reason']}" if left else account.problem
 
     def _say(self, warnings: t.Iterable[str]) -> None:
         self.warnings += [warning for warning in warnings if warning not in self.warnings]
@@ -332,14 +455,13 @@ class _Job:
             "policies": [self._policy(rule) for rule in self._rules],
             "victims": victims,
             "counts": _backend.counts(victims),
-            "guards": [dataclasses.asdict(finding) for finding in self._guards],
-            "diff": _backend.diff(victims),
+            "guards": [dataclasses.asdict(finding) for finding in self._guards.values()],
+            "diff": _diff(victims),
         }
         if self._engine is not None:
             found["engine"] = self._engine.shown
         if self._total is not None:
-            signalled = sum(victim["signalled"] is not False for victim in victims)
-            found["sessions"] = {"total": self._total, "signalled": signalled}
+            found["sessions"] = {"total": self._total, "signalled": self._past.sessions_with()}
         return found
 
     def _policy(self, rule: _policies.Rule) -> dict[str, t.Any]:
@@ -354,6 +476,17 @@ class _Job:
             "rounds": account.rounds,
             "counts": _backend.counts(account.victims),
         }
+
+
+def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """PURE: each session once, as the first policy that chose it found it, and as the last one left it."""
+    listed = [victim for victim in victims if victim["outcome"] != _victims.GONE]
+    first = {_who(victim): victim for victim in reversed(listed)}
+    last = {_who(victim): victim for victim in listed}
+    return {
+        "before": _backend.diff([first[who] for who in last])["before"],
+        "after": _backend.diff(last.values())["after"],
+    }
 
 
 def _sessions(number: int) -> str:

@@ -23,14 +23,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_LITERALS = ("dollar", "escape", "string", "number")
+_STRINGS = ("dollar", "escape", "string")
+_LITERALS = (*_STRINGS, "number")
 # White space and comments, which may stand between any two words.
 _GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
 _PASSWORD = re.compile(
     rf"""
-    (\bpassword"?{_GAP}(?:(?::=|=>|=){_GAP})?)
+    (\bpassword(?:'\s*,\s*|"?{_GAP}(?:(?::=|=>|=|\bto\b){_GAP})?))
     (
-        (?:[eE]|[uU]&)?'(?:[^'\\]|\\.|'')*(?:'|\Z) (?:\s*\n\s*'(?:[^']|'')*(?:'|\Z))*   # also continued on a new line
+        (?:\b[eEbBxXnN]|[uU]&)?'(?:[^'\\]|\\.|'')*(?:'|\Z) (?:\s*\n\s*'(?:[^']|'')*(?:'|\Z))*  # or continued
       | \$(\w*)\$.*?(?:\$\3\$|\Z)
       | "[^"]*(?:"|\Z)
       | \\'(?:[^'\\]|\\[^'])*(?:\\'|\Z)                                                # inside of E'...'
@@ -40,17 +41,29 @@ _PASSWORD = re.compile(
 )
 # Inside of '...', where each quote is doubled.
 _PASSWORD_IN_STRING = re.compile(r"(\bpassword\s*=\s*)''(?:[^']|'''')*(?:''|\Z)", re.IGNORECASE)
-_PASSWORD_IN_CONNINFO = re.compile(r"(\bpassword\s*=\s*)([^\s'\";]+)", re.IGNORECASE)
+_PASSWORD_IN_CONNINFO = re.compile(r"(\b(?:pg)?passw(?:or)?d\s*=\s*)([^\s'\";]+)", re.IGNORECASE)
+# A statement about a role inside of a string, as in DO or EXECUTE: its quotes may be doubled, or its end computed.
+_NESTED_ROLE = re.compile(r"\b(?:role|user|group)\b.*?\bpassword\b", re.IGNORECASE | re.DOTALL)
 _PASSWORD_IN_URL = re.compile(r"(://[^\s:/@'\"]*:)([^\s@'\"]+)(?=@)")
 
 
 def mask_passwords(text: str) -> str:
     """The text with the value after each PASSWORD replaced, as in ALTER ROLE or a connection string."""
-    masked = _PASSWORD_IN_STRING.sub(lambda found: found.group(1) + REDACTED, text)
+    masked = _PASSWORD_IN_STRING.sub(lambda found: found.group(1) + REDACTED, _without_nested(text))
     masked = _PASSWORD.sub(lambda found: f"{found.group(1)}'{REDACTED}'", masked)
     for pattern in (_PASSWORD_IN_CONNINFO, _PASSWORD_IN_URL):
         masked = pattern.sub(lambda found: found.group(1) + REDACTED, masked)
     return masked
+
+
+def _without_nested(text: str) -> str:
+    """The text up to a password in a statement inside of a string; what follows is not worth the risk."""
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup in _STRINGS:
+            found = _NESTED_ROLE.search(token.group())
+            if found:
+                return f"{text[: token.start() + found.end()]} {REDACTED}"
+    return text
 
 
 def redact_literals(text: str) -> str:

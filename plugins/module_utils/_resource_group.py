@@ -15,7 +15,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _group_values,
     _group_wishes,
     _groups,
-    _selection,
+    _words,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     GpopsError,
@@ -61,7 +61,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         GpopsError: In plain words, with what was applied once something was.
     """
     wishes = understand(options)
-    wait_timeout = _selection.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
+    wait_timeout = _words.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
     with visit(options) as found:
         job = _Job(found, wishes)
         if not check_mode:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _group_line, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils import _group_line, _words
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
@@ -45,7 +45,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     Raises:
         GpopsError: In plain words.
     """
-    wanted = _selection.names_test("names", options["names"]) if options["names"] is not None else None
+    wanted = _words.names_test("names", options["names"]) if options["names"] is not None else None
     with visit(options) as found:
         reading = _group_line.read(found.session, found.engine)
         status = _group_line.read_status(found.session) if options["status"] else None

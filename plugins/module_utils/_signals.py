@@ -175,7 +175,7 @@ class _Run:
             return
         try:
             now = self._line.look([victim.pid for victim in unsent])
-        except _LOST as error:
+        except (*_LOST, StatementError) as error:
             for victim in unsent:
                 self._endings[victim.pid] = Ending(UNKNOWN, f"not signalled; then {error.message}", self._was(victim))
             return

@@ -16,7 +16,8 @@ description:
   - It reports by default and sends nothing. O(mode=enforce) acts.
   - A policy may also have a maximum to reach, such as no lock jam, a quota for roles, or a share of
     the connections. Then it works in rounds, looks anew before each, and stops when the maximum holds.
-  - Guards can stop it altogether before the first signal.
+  - Guards can stop it altogether before the first signal; O(kill_switch_file) and O(windows) also before each
+    further one.
   - Who is signalled is decided and checked as in M(gpops.toolkit.gp_backend). It works while the resource group of its
     own role is full.
 author:
@@ -30,6 +31,7 @@ options:
   mode:
     description:
       - V(report) decides and sends nothing. V(enforce) acts, but not in check mode.
+      - As in check mode, a report is C(changed) if there is somebody to signal.
     type: str
     choices: [report, enforce]
     default: report
@@ -40,8 +42,8 @@ options:
     default: false
   kill_switch_file:
     description:
-      - A guard. While there is a file of this name on the host that runs the module, it is stopped. What stands
-        in it does not matter.
+      - A guard. While there is a file of this name on the host that runs the module, it is stopped, also if that
+        cannot be told. What stands in it does not matter. The name begins with C(/) or C(~).
     type: path
   allow_segments_down:
     description:
@@ -50,14 +52,16 @@ options:
     default: false
   max_share:
     description:
-      - A guard. The largest part of all client sessions that one run may signal, in percent. A policy that would
-        go beyond it is V(refused).
+      - A guard. The largest part of all client sessions that one run may signal, in percent of those that there were
+        at first. A policy that would go beyond it is V(refused).
       - Without it, it is V(50) for a run that signals more than 20 sessions, and does not matter for fewer.
     type: float
   windows:
     description:
       - A guard. It is stopped outside of these times, each such as V(22:00-06:00), V(sat,sun 00:00-24:00) or
-        V(mon-fri 20:00-23:30). A time over midnight belongs to the day on which it begins.
+        V(mon-fri 20:00-23:30). A time over midnight belongs to the day on which it begins, and one that ends when
+        it begins lasts a day. They are times of the clock, also when the clock changes.
+      - An empty list is at no time.
     type: list
     elements: str
   windows_timezone:
@@ -77,6 +81,8 @@ notes:
     these are in the result and nothing fails.
   - In report mode what policies would leave to those after them is computed. A cancelled statement counts as idle
     and as holding no lock, and a session that nobody would hold up any more as going on and holding up nobody.
+  - Nobody gets the same signal twice in one run, whichever policies choose it.
+  - If the connection breaks and what became of a signal is unknown, the run ends there.
 seealso:
   - module: gpops.toolkit.gp_backend
   - module: gpops.toolkit.gp_process_info
@@ -152,7 +158,7 @@ policies:
         - V(refused) would have gone beyond O(policies[].max_victims) or O(max_share), and signalled nobody in that
           round.
         - V(failed) left sessions that were to end, or did not reach its maximum.
-        - V(not_run) was kept back by a guard or a failure before it.
+        - V(not_run) was kept back by a guard, or by a failure of the whole run before it.
       type: str
     reason:
       description: The same in words.
@@ -196,7 +202,9 @@ victims:
       description: In which round, from 1.
       type: int
     outcome:
-      description: As M(gpops.toolkit.gp_backend) has it. V(spared) is a session of a policy that was refused.
+      description:
+        - As M(gpops.toolkit.gp_backend) has it. V(spared) is a session of a policy that was refused or broke off, or
+          one that the run had signalled before.
       type: str
     reason:
       description: The same in words.
@@ -242,7 +250,9 @@ counts:
   sample:
     terminated: 2
 guards:
-  description: Each guard that was asked for, and the segments unless O(allow_segments_down).
+  description:
+    - Each guard that was asked for, and the segments unless O(allow_segments_down). What O(max_share) stopped is in
+      RV(policies).
   returned: success, and failure after the options were understood
   type: list
   elements: dict
@@ -261,7 +271,7 @@ guards:
       passed: true
       reason: no segment is down
 sessions:
-  description: How many client sessions there were at first, and how many of them were signalled or would be.
+  description: How many client sessions there were at first, and how many were signalled or would be.
   returned: success, and failure after the first look
   type: dict
   sample:

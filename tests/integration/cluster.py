@@ -143,6 +143,10 @@ class Client:
         self._thread.start()
         return self
 
+    def is_done(self) -> bool:
+        """Whether the statement in the background has ended."""
+        return self._thread is not None and not self._thread.is_alive()
+
     def close(self) -> None:
         """End the session, whatever it does."""
         if self._thread is not None and self._thread.is_alive():
@@ -180,6 +184,10 @@ class Scene:
         client = Client(self.cluster, role, database, name)
         self._stack.callback(client.close)
         return client
+
+    def at_the_end(self, statement: t.Any) -> None:
+        """Run a statement as the superuser at the end of the test."""
+        self._stack.callback(self.sql, statement)
 
     def table(self, name: str = "gpops_it_table") -> str:
         """A table that all may lock, dropped at the end."""

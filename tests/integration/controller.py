@@ -20,6 +20,7 @@ import sys
 import tempfile
 import traceback
 import typing as t
+from pathlib import Path
 
 from ansible import context
 from ansible.executor.task_queue_manager import TaskQueueManager
@@ -31,7 +32,7 @@ from ansible.plugins.loader import action_loader, init_plugin_loader
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
-MODULES = ("gp_backend", "gp_process_info", "gp_resource_group", "gp_resource_group_info")
+ACTIONS = Path(__file__).resolve().parent.parent.parent / "plugins" / "action"
 VERBOSITY = 4
 
 
@@ -86,8 +87,8 @@ def main(path: str) -> None:
     # Before the first request, as ansible-playbook does before the first task.
     init_plugin_loader()
     context.CLIARGS = ImmutableDict(connection="local", forks=1, verbosity=VERBOSITY, check=False, diff=True)
-    for name in MODULES:
-        assert action_loader.get(f"gpops.toolkit.{name}", class_only=True)
+    for action in ACTIONS.glob("gp_*.py"):
+        assert action_loader.get(f"gpops.toolkit.{action.stem}", class_only=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(100)

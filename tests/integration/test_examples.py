@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 from integration.cluster import Cluster, Scene, eventually
+from integration.playbook import play, succeeded
 from integration.run_playbook import ansible_environment, output, run_playbook
 from integration.test_gp_resource_group import dropped
-from integration.test_playbooks import play, succeeded
 from psycopg2 import sql
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from integration.cluster import Cluster, Scene
-from integration.test_playbooks import ROOT, play, succeeded
+from integration.playbook import play, succeeded
 from playwright.sync_api import Browser, Page, sync_playwright
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTILE = [
     "<script>document.title = 'hit'</script>",
     '"><img src=x onerror="document.title = \'hit\'">',

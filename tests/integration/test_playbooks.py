@@ -6,68 +6,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
 from integration.cluster import Cluster, Scene, eventually
+from integration.playbook import play, succeeded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGETS = ROOT / "tests" / "integration" / "targets"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def play(
-    content: t.Any, cluster: Cluster, tmp_path: Path, *arguments: str, **environ: str
-) -> subprocess.CompletedProcess[str]:
-    """Run ansible-playbook on a host called gp, which stands for the cluster."""
-    inventory = tmp_path / "inventory.yml"
-    host = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "gp_host": cluster.host,
-        "gp_connection": cluster.login(cluster.admin),
-    }
-    inventory.write_text(yaml.safe_dump({"all": {"hosts": {"gp": host}}}), encoding="utf-8")
-    playbook = content
-    if not isinstance(content, str):
-        playbook = str(tmp_path / "playbook.yml")
-        Path(playbook).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), *arguments, playbook],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "GPOPS_TEST_HOST": cluster.host,
-            "GPOPS_TEST_PORT": str(cluster.port),
-            "GPOPS_TEST_ADMIN": cluster.admin,
-            "GPOPS_TEST_ADMIN_PASSWORD": cluster.password(cluster.admin),
-            "GPOPS_TEST_DB": cluster.database,
-            "PGPORT": str(cluster.port),
-            "PGUSER": cluster.admin,
-            "PGPASSWORD": cluster.password(cluster.admin),
-            "PGDATABASE": cluster.database,
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote"),
-            "NO_COLOR": "1",
-            **environ,
-        },
-        timeout=300,
-        check=False,
-    )
-
-
-def succeeded(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.iterdir()))

@@ -9,6 +9,7 @@ A judge compares what the module said with what the server says afterwards. It r
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import typing as t
 
@@ -121,13 +122,76 @@ class Ending:
             if record["outcome"] == "cancelled":
                 assert pid in touched, f"a statement is called cancelled and runs: {context}"
                 assert pid in now, f"a session that was to be cancelled is gone: {context}"
-        state = self.options()["state"]
+        state = self._more.get("state", "terminated")
         if not said.failed:
             assert {record["outcome"] for record in records.values()} <= {state, "not_applicable"}, context
             assert touched, context
         if state == "cancelled":
             assert self._holding.pid not in touched, f"a cancel touched an idle session: {context}"
         return {"unknown outcomes": sum(record["signalled"] is None for record in records.values())}
+
+
+class Policing(Ending):
+    """The same victims, by a policy."""
+
+    def options(self) -> Options:
+        policy = {
+            "name": "torture",
+            "state": "terminated",
+            "application_names": [self._tag],
+            "wait_timeout": f"{WAIT:g}s",
+        }
+        return {"timeout": TIMEOUT, "mode": "enforce", "policies": [policy]}
+
+    def judge(self, said: Outcome, finish: t.Callable[[], Outcome]) -> dict[str, int]:
+        said.setdefault("victims", [])
+        return super().judge(said, finish)
+
+
+class Admitting:
+    """Two roles, of which one may not log in any more and the other only three times."""
+
+    def __init__(self, scene: Scene, tag: str) -> None:
+        self._scene = scene
+        self._roles = [f"{tag}_out", f"{tag}_three"]
+        for role in self._roles:
+            name = sql.Identifier(role)
+            scene.sql(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+            scene._stack.callback(scene.sql, sql.SQL("DROP ROLE {}").format(name))
+
+    def options(self) -> Options:
+        out, three = self._roles
+        return {
+            "timeout": TIMEOUT,
+            "roles": [{"name": out, "login": False}, {"name": three, "connection_limit": 3}],
+        }
+
+    def _now(self) -> dict[str, bool]:
+        """Whether each role is as it was asked for."""
+        rows = self._scene.sql(
+            "SELECT rolname, rolcanlogin, rolconnlimit FROM pg_catalog.pg_roles WHERE rolname IN %s",
+            (tuple(self._roles),),
+        )
+        found = {row[0]: row[1:] for row in rows}
+        out, three = self._roles
+        return {out: found[out][0] is False, three: found[three][1] == 3}
+
+    def judge(self, said: Outcome, finish: t.Callable[[], Outcome]) -> dict[str, int]:
+        now = self._now()
+        context = f"server {now}, said {dict(said)}"
+        if any(now.values()):
+            assert said.get("changed"), f"something changed, and nothing is said to have: {context}"
+        for role, done in now.items():
+            if any(role in text for text in said.get("applied", [])):
+                assert done, f"called applied, and is not: {role}: {context}"
+            if any(role in text for text in said.get("not_applied", [])):
+                assert not done, f"called not applied, and is: {role}: {context}"
+        if not said.failed:
+            assert all(now.values()), f"success, and something is missing: {context}"
+        again = finish()
+        assert not again.failed, f"running again does not finish it: {dict(again)}"
+        assert all(self._now().values()), f"running again left something out: {self._now()}"
+        return {"finished by the second run": int(not all(now.values()))}
 
 
 class Planning:
@@ -149,7 +213,7 @@ class Planning:
     def _remove(self) -> None:
         self._scene.sql(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(self._role)))
         for name in self._names.values():
-            eventually(lambda name=name: self._dropped(name), f"{name} is dropped")
+            eventually(functools.partial(self._dropped, name), f"{name} is dropped")
 
     def _dropped(self, name: str) -> bool:
         try:
@@ -238,6 +302,8 @@ CONVERSATIONS = (
         lambda scene, tag: Ending(scene, tag, cancel_first=True),
         WAIT + GRACE,
     ),
+    Conversation("gp_policy", "gp_policy", "ops", Policing, WAIT),
+    Conversation("gp_admission", "gp_admission", "admin", Admitting),
     Conversation("gp_resource_group", "gp_resource_group", "admin", Planning),
 )
 

@@ -18,10 +18,10 @@ _LOCK = threading.Lock()
 
 
 def record(chapter: str, engine: str, figures: t.Mapping[str, t.Any]) -> None:
-    """Keep the figures of the full form; the short one is no news."""
-    if not FULL:
-        return
+    """Keep the figures of the full form, and of any on a cluster; those of the short one are no news."""
     kind = "built" if os.environ.get("GPOPS_TEST_HOST") else "embedded"
+    if not FULL and kind == "embedded":
+        return
     path = FOLDER / f"{kind}.json"
     with _LOCK:
         FOLDER.mkdir(exist_ok=True)

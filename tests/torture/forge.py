@@ -62,10 +62,10 @@ def run(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] 
     sender.close()
     try:
         if not receiver.poll(PATIENCE):
+            process.kill()  # only now: the pid of one that has ended may be somebody else's
             raise AssertionError(f"{name} did not end within {PATIENCE:g} s")
         printed, crash, seconds, peak = receiver.recv()
     finally:
-        process.kill()
         process.join()
         process.close()
         receiver.close()
@@ -128,4 +128,6 @@ def modules() -> dict[str, t.Callable[[], None]]:
 
     package = importlib.import_module(MODULES)
     names = [found.name for found in pkgutil.iter_modules(package.__path__)]
-    return {name: importlib.import_module(f"{MODULES}.{name}").main for name in names}
+    found = {name: importlib.import_module(f"{MODULES}.{name}") for name in names}
+    # Without a main it is documentation of what runs elsewhere.
+    return {name: module.main for name, module in found.items() if hasattr(module, "main")}

@@ -133,8 +133,10 @@ class Pooler(Server):
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
-        for one in (*self._files, *self._pool):
-            one.close()
+        for file in self._files:
+            file.close()
+        for connection in self._pool:
+            connection.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self.startup(reader, writer)

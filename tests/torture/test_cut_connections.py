@@ -23,7 +23,7 @@ MARGIN = 2.0
 # Most of the runs wait; more than this, and they wait for a processor.
 AT_ONCE = 12
 # Of the short form: each so manieth message, and a way by turns.
-STRIDE = scaled(5, 1)
+STRIDE = scaled(7, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,7 @@ def test_every_cut_is_survived(cluster: Cluster, scene: Scene, conversation: Con
 def test_a_plan_that_loses_the_server_for_good_says_how_far_it_came(cluster: Cluster) -> None:
     planning = next(found for found in CONVERSATIONS if found.module == "gp_resource_group")
     whole = len(disturbed(cluster, planning, None).messages)
-    for back in (10, 14, 18):
+    for back in (14, 18, 22):
         cut = disturbed(cluster, planning, Fault(whole - back, GONE))
         assert cut.struck
         assert cut.failed

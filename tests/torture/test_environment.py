@@ -21,7 +21,7 @@ import trustme
 from integration.cluster import Cluster, Scene
 from integration.run_module import Outcome
 from torture import figures, forge
-from torture.conversations import CONVERSATIONS, Conversation, Planning, Stage, fresh_tag
+from torture.conversations import CONVERSATIONS, Admitting, Conversation, Planning, Stage, fresh_tag
 from torture.fault import Fault, Relay
 from torture.scale import scaled
 from torture.servers import Encrypted, Pooler, Refusing, Server
@@ -136,7 +136,7 @@ def test_a_server_that_reads_only(cluster: Cluster, scene: Scene, conversation: 
     reads_only = {"connect_params": {"options": "-c default_transaction_read_only=on"}}
     said = run(conversation.module, {**login, **stage.options(), **reads_only})
     stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
-    if isinstance(stage, Planning):
+    if isinstance(stage, (Planning, Admitting)):
         assert said.failed
         assert "read-only" in said["msg"]
         assert "log in to the coordinator" in said["msg"]
@@ -193,6 +193,14 @@ def test_a_pooler_that_switches_sessions(cluster: Cluster, scene: Scene, convers
         assert pooler.statements > 2
         assert not said.failed, said
         stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
+
+
+def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> None:
+    with Pooler(cluster, cluster.admin) as pooler:
+        said = run(
+            "gp_process_info", {**pooler.login(cluster.login(cluster.admin)), "application_names": ["gpops_pool"]}
+        )
+        assert [record["pid"] in pooler.pids for record in said["processes"]] == [True]
 
 
 def test_a_restart_in_the_middle() -> None:

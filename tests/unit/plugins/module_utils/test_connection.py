@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 import typing as t
@@ -184,3 +185,37 @@ def test_no_advice_is_better_than_a_wrong_one() -> None:
     assert advice_for_statement("XX000") == ""
     assert advice_for_statement(None) == ""
     assert "privilege" in advice_for_statement("42501")
+
+
+def test_an_alarm_of_others_comes_at_its_time() -> None:
+    """Such as that of a task's own timeout, in whose process an operation may run."""
+    rang: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_dummy: rang.append(time.monotonic()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(DeadlineExceeded, match="too slow"), _connection.Deadline(0.05).enforced("too slow"):
+            _wait_for(lambda: False)
+        assert rang == []
+        _wait_for(lambda: rang)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+        # One that comes first is left alone.
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with _connection.Deadline(60).enforced("too slow"):
+            _wait_for(lambda: len(rang) == 2)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _wait_for(done: t.Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_message_stays_readable_whatever_it_repeats() -> None:
+    error = OptionError("users", f"{'x' * 10_000_000} is not allowed; it is a name")
+    assert len(error.message) < 1000
+    assert error.message.startswith("users: xxx")
+    assert error.message.endswith("is not allowed; it is a name")

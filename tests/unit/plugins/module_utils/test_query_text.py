@@ -53,12 +53,27 @@ def test_literals_are_redacted(text: str, redacted: str) -> None:
         'COPY t FROM PROGRAM \'psql "password="my s3cret""\'',
         "SELECT dblink('postgresql://joe:s3cret@host/db')",
         "CREATE USER MAPPING FOR a SERVER b OPTIONS (user 'c', password 's3cret')",
+        "ALTER ROLE joe PASSWORD N's3cret'",
+        "EXECUTE 'ALTER ROLE joe PASSWORD ''s3cret''' ",
+        "DO $$BEGIN EXECUTE 'ALTER ROLE joe PASSWORD ''s3cret'''; END$$",
+        "DO 'BEGIN EXECUTE ''CREATE USER joe PASSWORD ''''s3cret''''''; END'",
+        "EXECUTE format('ALTER ROLE joe PASSWORD %L', 's3cret')",
+        "EXECUTE 'ALTER ROLE joe PASSWORD ' || quote_literal('s3cret')",
+        "SELECT dblink_exec('c', E'ALTER ROLE joe PASSWORD E\\'s3cret\\'')",
+        "SELECT set_config('my.password', 's3cret', false)",
+        "SET my.password TO 's3cret'",
+        "COPY t FROM PROGRAM 'PGPASSWORD=s3cret psql'",
     ],
 )
 @pytest.mark.parametrize("redact", [True, False])
 def test_a_password_is_never_shown(text: str, redact: bool) -> None:
     assert "s3cret" not in str(shown(text, 1024, redact))
     assert "s3cret" not in mask_passwords(text)
+
+
+def test_what_names_a_role_and_no_password_of_it_stays() -> None:
+    for text in ("SELECT 'a role', password FROM t", "SELECT 'user group role' FROM t WHERE a = 'x'"):
+        assert mask_passwords(text) == text
 
 
 def test_a_long_text_is_cut() -> None:

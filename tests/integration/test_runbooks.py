@@ -1,0 +1,427 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each runbook, run as its playbook, where its situation really exists: it is relieved, or a guard stops it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import stat
+import typing as t
+from pathlib import Path
+
+import psycopg2
+import pytest
+import yaml
+from integration import runbooks
+from integration.cluster import Cluster, Scene, eventually
+from integration.conftest import EXTERNAL, FAMILIES
+from integration.runbooks import Situation, check_victims, fingerprint, is_there, run
+from integration.test_playbooks import ROOT, play, succeeded
+
+ALWAYS = ["00:00-24:00"]
+Build = t.Callable[[Scene], Situation]
+
+
+def never() -> list[str]:
+    """A time window that is not now."""
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
+    return [f"{later:%H}:00-{later:%H}:30"]
+
+
+def on(family: str) -> pytest.MarkDecorator:
+    """Where the engine does not matter: one embedded family, or the cluster of the environment."""
+    return pytest.mark.parametrize("cluster", FAMILIES if EXTERNAL else [family], indirect=True, scope="session")
+
+
+def check_report(scene: Scene, runbook: str, situation: Situation, tmp_path: Path) -> None:
+    """In report mode nothing is changed, and the victims are named."""
+    before = fingerprint(scene)
+    told = run(runbook, scene.cluster, tmp_path, "report", **situation.settings)
+    assert told.code == 0, told.out
+    assert told.victims == {client.pid for client in situation.victims}
+    assert fingerprint(scene) == before
+    assert not (tmp_path / "state").exists()
+    for policy in told.report["remediation"]["policies"]:
+        assert policy["outcome"] == "would_act"
+        assert f"would_act: {policy['reason']}" in told.out
+
+
+def check_enforce(scene: Scene, runbook: str, situation: Situation, tmp_path: Path) -> None:
+    """It really acts, hits nobody else, and says of each whom, why, and what became of it."""
+    done = run(runbook, scene.cluster, tmp_path, "enforce", **situation.settings)
+    assert done.code == 0, done.out
+    assert done.victims == {client.pid for client in situation.victims}
+    outcome = "terminated" if situation.ends else "cancelled"
+    for victim in done.report["remediation"]["victims"]:
+        if victim["signalled"]:
+            assert (victim["policy"], victim["outcome"]) == (runbook, outcome)
+            assert victim["why"]
+            assert victim["reason"]
+    assert f"{runbook}: done: " in done.out
+    check_victims(scene, situation)
+
+
+def relieve(scene: Scene, runbook: str, build: Build, tmp_path: Path) -> None:
+    situation = build(scene)
+    check_report(scene, runbook, situation, tmp_path)
+    check_enforce(scene, runbook, situation, tmp_path)
+
+
+def stopped(scene: Scene, runbook: str, situation: Situation, tmp_path: Path, why: str, **guard: t.Any) -> None:
+    """With this guard the runbook fails, says why, and nothing is changed."""
+    before = fingerprint(scene)
+    kept = run(runbook, scene.cluster, tmp_path, "enforce", **{**situation.settings, **guard})
+    assert kept.code != 0
+    assert why in kept.out
+    assert kept.report["remediation"]["failed"] is True
+    assert why in json.dumps(kept.report["remediation"])
+    assert kept.victims == set()
+    assert fingerprint(scene) == before
+
+
+# Those in which engines differ, on all of them
+
+
+@pytest.mark.parametrize(
+    ("runbook", "build"),
+    [
+        ("break_lock_jam", runbooks.lock_jam),
+        ("cancel_waiting_ddl", runbooks.waiting_ddl),
+        ("cancel_session", runbooks.named_sessions),
+        ("drain_group", runbooks.group_to_drain),
+    ],
+)
+def test_it_relieves(runbook: str, build: Build, scene: Scene, tmp_path: Path) -> None:
+    relieve(scene, runbook, build, tmp_path)
+
+
+def test_relieve_group_queue_ends_and_raises(scene: Scene, tmp_path: Path) -> None:
+    situation = runbooks.full_group(scene)
+    check_report(scene, "relieve_group_queue", situation, tmp_path)
+    done = run("relieve_group_queue", scene.cluster, tmp_path, "enforce", **situation.settings)
+    assert done.code == 0, done.out
+    assert done.victims == {client.pid for client in situation.victims}
+    assert "SET concurrency 4" in done.out
+    check_victims(scene, situation)
+
+
+# The others
+
+
+@on("gp6")
+@pytest.mark.parametrize(
+    ("runbook", "build"),
+    [
+        ("reap_idle_in_transaction", runbooks.idle_in_transaction),
+        ("cancel_long_queries", runbooks.long_queries),
+    ],
+)
+def test_it_relieves_on_gp6(runbook: str, build: Build, scene: Scene, tmp_path: Path) -> None:
+    relieve(scene, runbook, build, tmp_path)
+
+
+@on("gp7")
+@pytest.mark.parametrize(
+    ("runbook", "build"),
+    [
+        ("reap_idle_sessions", runbooks.idle_sessions),
+        ("offboard_role", runbooks.role_to_offboard),
+    ],
+)
+def test_it_relieves_on_gp7(runbook: str, build: Build, scene: Scene, tmp_path: Path) -> None:
+    relieve(scene, runbook, build, tmp_path)
+
+
+@on("cb")
+@pytest.mark.parametrize(
+    ("runbook", "build"),
+    [
+        ("enforce_role_quota", runbooks.too_many_sessions),
+        ("terminate_all_sessions", runbooks.any_sessions),
+    ],
+)
+def test_it_relieves_on_cb(runbook: str, build: Build, scene: Scene, tmp_path: Path) -> None:
+    relieve(scene, runbook, build, tmp_path)
+
+
+@on("gp7")
+def test_an_offboarded_role_is_out(scene: Scene, tmp_path: Path) -> None:
+    situation = runbooks.role_to_offboard(scene)
+    assert run("offboard_role", scene.cluster, tmp_path, "enforce", **situation.settings).code == 0
+    with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
+        scene.client(scene.cluster.other)
+
+
+@pytest.mark.parametrize("special", ["gp7"], indirect=True)
+def test_relieve_connection_saturation(special: t.Callable[..., Cluster], tmp_path: Path) -> None:
+    cluster = special(max_connections=30)
+    with Scene(cluster) as scene:
+        situation = runbooks.saturated(scene)
+        with pytest.raises(psycopg2.OperationalError, match=r"remaining connection slots|too many clients"):
+            cluster.connect(cluster.user)
+        told = run("relieve_connection_saturation", cluster, tmp_path, "report", **situation.settings)
+        assert told.code == 0, told.out
+        assert all(is_there(scene, client) for client in situation.victims)
+        stopped(scene, "relieve_connection_saturation", situation, tmp_path, "more than max_share, 1%", max_share=1)
+        done = run("relieve_connection_saturation", cluster, tmp_path, "enforce", **situation.settings)
+        assert done.code == 0, done.out
+        assert done.victims
+        assert done.victims == told.victims
+        # Only of the largest offender, and no more than it takes.
+        left = [client for client in situation.victims if is_there(scene, client)]
+        assert done.victims == {client.pid for client in situation.victims} - {client.pid for client in left}
+        assert left
+        assert all(is_there(scene, client) for client in situation.bystanders)
+        scene.client(cluster.user)
+
+
+@on("gp7")
+def test_quiesce_and_reopen(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    situation = runbooks.open_database(scene)
+    check_report(scene, "quiesce", situation, tmp_path)
+    done = run("quiesce", cluster, tmp_path, "enforce", **situation.settings)
+    assert done.code == 0, done.out
+    assert done.victims == {client.pid for client in situation.victims}
+    # The superuser's session of this test.
+    assert "protected and stay: process " in done.out
+    check_victims(scene, situation)
+    with pytest.raises(psycopg2.OperationalError, match="too many connections for database"):
+        scene.client(cluster.user)
+    note = tmp_path / "state" / "gp" / "quiesce.json"
+    assert stat.S_IMODE(note.stat().st_mode) == 0o600
+    assert stat.S_IMODE(note.parent.stat().st_mode) == 0o700
+    # A second time changes nothing, and keeps what was noted.
+    noted = note.read_text(encoding="utf-8")
+    assert run("quiesce", cluster, tmp_path, "enforce", **situation.settings).code == 0
+    assert note.read_text(encoding="utf-8") == noted
+
+    stopped(scene, "reopen", situation, tmp_path, "kill_switch is set", kill_switch=True)
+    told = run("reopen", cluster, tmp_path, "report")
+    assert "would send: ALTER DATABASE" in told.out
+    assert situation.relieved()
+    done = run("reopen", cluster, tmp_path, "enforce")
+    assert done.code == 0, done.out
+    assert not note.exists()
+    now = "SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = %s"
+    assert scene.sql(now, (cluster.database,)) == [(77,)]
+    scene.client(cluster.user)
+    lost = run("reopen", cluster, tmp_path, "enforce")
+    assert lost.code != 0
+    assert f"there is no {note}" in lost.out
+
+
+def concurrency(scene: Scene, group: str) -> int:
+    return int(scene.sql("SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = %s", (group,))[0][0])
+
+
+@on("gp6")
+def test_a_raised_group_is_restored(scene: Scene, tmp_path: Path) -> None:
+    situation = runbooks.full_group(scene)
+    group = situation.settings["group"]
+    # Nobody may be ended: so only a raise helps, and it is not enough.
+    settings = {**situation.settings, "exclude_users": [scene.cluster.user], "raise_to_at_most": 3}
+    failed = run("relieve_group_queue", scene.cluster, tmp_path, "enforce", **settings)
+    assert failed.code != 0
+    assert failed.victims == set()
+    assert concurrency(scene, group) == 3
+    # Again does not add up: it is measured from what it was at first.
+    again = run("relieve_group_queue", scene.cluster, tmp_path, "enforce", **{**settings, "raise_to_at_most": 100})
+    assert concurrency(scene, group) == 4, again.out
+    for client in situation.bystanders:
+        client.close()
+    back = run("relieve_group_queue", scene.cluster, tmp_path, "enforce", **settings, restore=True)
+    assert back.code == 0, back.out
+    assert concurrency(scene, group) == 2
+    assert not list((tmp_path / "state" / "gp").iterdir())
+
+
+@on("gp6")
+def test_a_drained_group_opens_again(scene: Scene, tmp_path: Path) -> None:
+    situation = runbooks.group_to_drain(scene)
+    done = run("drain_group", scene.cluster, tmp_path, "enforce", **situation.settings)
+    assert done.code == 0, done.out
+    back = run("drain_group", scene.cluster, tmp_path, "enforce", **situation.settings, restore=True)
+    assert back.code == 0, back.out
+    assert concurrency(scene, situation.settings["group"]) == 2
+    refused = run("drain_group", scene.cluster, tmp_path, "enforce", group="admin_group")
+    assert refused.code != 0
+    assert "gp_remediation_group: admin_group is for administration" in refused.out
+
+
+@on("cb")
+def test_boost_group_window(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    group = scene.group(cluster.user)
+    settings: dict[str, t.Any] = {"group": group, "boost": {"concurrency": 7, "min_cost": 100}}
+    if cluster.family == "gp6":
+        settings["boost"] = {"concurrency": 7, "memory_shared_quota": 50}
+    option = list(settings["boost"])[1]
+    before = fingerprint(scene)["groups"]
+
+    def boost(mode: str, windows: list[str]) -> str:
+        done = run("boost_group_window", cluster, tmp_path, mode, **settings, windows=windows)
+        assert done.code == 0, done.out
+        return done.out
+
+    assert "would send: ALTER RESOURCE GROUP" in boost("report", ALWAYS)
+    assert fingerprint(scene)["groups"] == before
+    assert "within 00:00-24:00" in boost("enforce", ALWAYS)
+    assert concurrency(scene, group) == 7
+    boost("enforce", ALWAYS)
+    assert "outside of" in boost("enforce", never())
+    assert fingerprint(scene)["groups"] == before
+    # Outside of the window there is nothing to do, and no note of it.
+    assert "sent: " not in boost("enforce", never())
+    # What somebody changed since is left, and told once.
+    boost("enforce", ALWAYS)
+    scene.sql(f"ALTER RESOURCE GROUP {group} SET concurrency 9")
+    words = f"concurrency of {group} is left: it was 1, 7 was set, and it is 9 now"
+    assert words in boost("enforce", ALWAYS)
+    assert concurrency(scene, group) == 9
+    out = boost("enforce", never())
+    assert words in out
+    assert option in out
+    assert concurrency(scene, group) == 9
+
+
+@on("gp6")
+def test_remediate_applies_policies_in_order(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    working = scene.client(cluster.user, name="gpops_it_report").start(runbooks.SLEEP)
+    scene.state(working, "active")
+    forgotten = scene.client(cluster.user).run(*runbooks.IDLE_IN_TRANSACTION)
+    spared = scene.client(cluster.other).run("BEGIN")
+    policies = [
+        {"name": "reports", "why": "too long", "state": "cancelled", "application_names": ["gpops_it_report"]},
+        {"name": "forgotten", "why": "lunch", "state": "terminated", "states": ["idle in transaction"],
+         "application_names": ["gpops_it*"]},
+    ]  # fmt: skip
+    settings = {"policies": policies, "protected_users": ["gpadmin", cluster.other]}
+    before = fingerprint(scene)
+    told = run("remediate", cluster, tmp_path, "report", **settings)
+    assert told.code == 0, told.out
+    assert told.victims == {working.pid, forgotten.pid}
+    assert fingerprint(scene) == before
+    file = tmp_path / "stop"
+    file.touch()
+    situation = Situation(settings, [], [])
+    stopped(scene, "remediate", situation, tmp_path, f"there is a file {file}", kill_switch_file=str(file))
+    file.unlink()
+    done = run("remediate", cluster, tmp_path, "enforce", **settings, kill_switch_file=str(file))
+    assert done.code == 0, done.out
+    found = {one["pid"]: one for one in done.report["remediation"]["victims"]}
+    assert (found[working.pid]["policy"], found[working.pid]["why"]) == ("reports", "too long")
+    assert found[working.pid]["outcome"] == "cancelled"
+    assert (found[forgotten.pid]["policy"], found[forgotten.pid]["outcome"]) == ("forgotten", "terminated")
+    assert found[spared.pid]["outcome"] == "protected"
+    assert is_there(scene, spared)
+    assert is_there(scene, working)
+    assert not is_there(scene, forgotten)
+
+
+@on("gp7")
+def test_triage(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    table = scene.table()
+    root = scene.client(cluster.user).run("BEGIN", f"SELECT '<b>bold</b>', a FROM {table}")
+    waiter = scene.client(cluster.admin).start(f"ALTER TABLE {table} ADD COLUMN b int")
+    scene.waiting(waiter)
+    before = fingerprint(scene)
+    told = run("triage", cluster, tmp_path, "report")
+    assert told.code == 0, told.out
+    assert fingerprint(scene) == before
+    assert str(told.page) in told.out
+    page = told.page.read_text(encoding="utf-8")
+    assert str(root.pid) in page
+    assert "<b>bold</b>" not in page
+    blocked = [one for one in told.report["processes"]["processes"] if one["pid"] == waiter.pid]
+    assert blocked[0]["blocked_by"] == [root.pid]
+    assert "default_group" in [group["name"] for group in told.report["groups"]["groups"]]
+
+    policies = [{"name": "root", "state": "terminated", "pids": [root.pid]}]
+    situation = Situation({"policies": policies}, [root], [])
+    stopped(scene, "triage", situation, tmp_path, "kill_switch is set", kill_switch=True)
+    done = run("triage", cluster, tmp_path, "enforce", policies=policies)
+    assert done.code == 0, done.out
+    assert done.victims == {root.pid}
+    eventually(waiter.is_done, "the waiter goes on")
+
+
+# One guard for each; those of remediate, triage, reopen and relieve_connection_saturation are tested above.
+
+
+@on("gp6")
+@pytest.mark.parametrize(
+    ("runbook", "build", "guard", "why"),
+    [
+        ("reap_idle_in_transaction", runbooks.idle_in_transaction, {"kill_switch": True}, "kill_switch is set"),
+        ("reap_idle_sessions", runbooks.idle_sessions, {"max_victims": 2}, "max_victims"),
+        ("cancel_long_queries", runbooks.long_queries, {"windows": never()}, "outside of"),
+        ("break_lock_jam", runbooks.lock_jam, {"protected_applications": ["gpops_it"]}, "holds up 20 others"),
+        ("cancel_waiting_ddl", runbooks.waiting_ddl, {"max_share": 0}, "more than max_share"),
+        ("relieve_group_queue", runbooks.full_group, {"kill_switch": True}, "kill_switch is set"),
+        ("enforce_role_quota", runbooks.too_many_sessions, {"max_share": 1}, "more than max_share"),
+        ("offboard_role", runbooks.role_to_offboard, {"max_victims": 2}, "max_victims"),
+        ("offboard_role", runbooks.role_to_offboard, {"protected_users": ["bill?"]}, "protected_users"),
+        ("quiesce", runbooks.open_database, {"windows": never()}, "outside of"),
+        ("cancel_session", runbooks.named_sessions, {"max_victims": 1}, "max_victims"),
+        ("terminate_all_sessions", runbooks.any_sessions, {"confirm": "gp2"}, "gp_remediation_confirm"),
+    ],
+)
+def test_a_guard_stops_it(
+    runbook: str, build: Build, guard: dict[str, t.Any], why: str, scene: Scene, tmp_path: Path
+) -> None:
+    stopped(scene, runbook, build(scene), tmp_path, why, **guard)
+
+
+@on("cb")
+def test_a_segment_that_is_down_stops_it(scene: Scene, tmp_path: Path) -> None:
+    if not scene.cluster.embedded:
+        pytest.skip("a segment of an embedded engine only is made to look down")
+    situation = runbooks.group_to_drain(scene)
+    view = "pg_catalog.gp_segment_configuration"
+    text = scene.sql("SELECT pg_catalog.pg_get_viewdef(%s::regclass)", (view,))[0][0]
+    replace = f"CREATE OR REPLACE VIEW {view} AS "
+    scene.at_the_end(replace + text)
+    scene.sql(replace + text.replace("'u'::\"char\"", "'d'::\"char\""))
+    stopped(scene, "drain_group", situation, tmp_path, "3 segments are down")
+    boost = {"group": situation.settings["group"], "boost": {"concurrency": 9}}
+    stopped(scene, "boost_group_window", Situation(boost, [], []), tmp_path, "3 segments are down")
+    done = run("boost_group_window", scene.cluster, tmp_path, "enforce", **boost, allow_segments_down=True)
+    assert done.code == 0, done.out
+    assert concurrency(scene, boost["group"]) == 9
+
+
+@on("gp7")
+def test_a_slip_in_a_setting_is_refused(scene: Scene, tmp_path: Path) -> None:
+    situation = runbooks.idle_sessions(scene)
+    words = "gp_remediation_exlude_users: no entry point knows this setting"
+    stopped(scene, "reap_idle_sessions", situation, tmp_path, words, exlude_users=[scene.cluster.user])
+
+
+@on("gp6")
+@pytest.mark.parametrize("name", ["gp_put_back", "gp_remember"])
+def test_examples_of_the_filters(name: str, cluster: Cluster, tmp_path: Path) -> None:
+    source = (ROOT / "plugins" / "filter" / f"{name}.py").read_text(encoding="utf-8")
+    block = re.search(r'^EXAMPLES = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    returned = re.search(r'^RETURN = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    assert block
+    assert returned
+    (task,) = yaml.safe_load(block.group(1))
+    (fact,) = task["ansible.builtin.set_fact"]
+    sample = yaml.safe_load(returned.group(1))["_value"]["sample"]
+    check = {"ansible.builtin.assert": {"that": f"{fact} == sample"}, "vars": {"sample": sample}}
+    succeeded(play([{"hosts": "gp", "gather_facts": False, "tasks": [task, check]}], cluster, tmp_path))
+
+
+@on("gp6")
+def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
+    text = (ROOT / "roles" / "gp_remediation" / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert block
+    out = succeeded(play(yaml.safe_load(block.group(1)), cluster, tmp_path))
+    assert "remediate: forgotten transactions: nothing: no session is to end. long statements: nothing" in out

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each module as each kind of role whose own resource group lets nobody in."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from integration.cluster import Cluster, Scene
+from psycopg2 import sql
+from torture import figures, forge
+from torture.conversations import fresh_tag
+
+TIMEOUT = 3.0
+MARGIN = 2.0
+KINDS = ("admin", "ops", "user")
+MODULES = ("gp_process_info", "gp_resource_group_info", "gp_backend", "gp_resource_group")
+
+
+def options_of(module: str, kind: str, tag: str) -> dict[str, t.Any]:
+    """Options with which the module has something to do."""
+    if module == "gp_backend":
+        return {
+            "state": "terminated",
+            "application_names": [tag],
+            "protected_users": [],
+            "allow_superusers": True,
+            # The managed interface signals no superuser's session.
+            "toolkit": "native" if kind == "admin" else "auto",
+        }
+    if module == "gp_resource_group":
+        return {"name": "default_group", "concurrency": 37}
+    return {}
+
+
+def expected(module: str, kind: str, cluster: Cluster) -> str:
+    """What must come of it."""
+    if kind == "admin" or not module.startswith("gp_resource_group"):
+        return "works"
+    if cluster.family != "gp6":  # views outside of pg_catalog wait there, and statements too
+        return "is full"
+    return "is not allowed to" if module == "gp_resource_group" and kind == "user" else "works"
+
+
+@pytest.mark.parametrize("room", [1, 0])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_full_group_stops_nobody_silently(cluster: Cluster, scene: Scene, module: str, kind: str, room: int) -> None:
+    role, tag = getattr(cluster, kind), fresh_tag()
+    if kind == "admin" and room == 0:
+        pytest.skip("the engines refuse concurrency 0 for a superuser's group")
+    scene.keep_default_group()
+    group = scene.group(role)
+    holder = scene.client(role, name=tag).run("BEGIN", "SELECT 1")
+    if not room:
+        scene.sql(sql.SQL("ALTER RESOURCE GROUP {} SET concurrency 0").format(sql.Identifier(group)))
+    login = {**cluster.login(role), "timeout": TIMEOUT}
+    done = forge.run(module, {**login, **options_of(module, kind, tag)})
+    assert not done.crashed, done.output
+    assert done.seconds < TIMEOUT + 30 * (module == "gp_backend") + MARGIN
+    said, wanted = done.outcome, expected(module, kind, cluster)
+    alive = scene.sql("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = %s", (holder.pid,))
+    figures.record(
+        "full groups", cluster.family, {f"{module} as {kind}, room for {room}": said.get("msg", "works")[:160]}
+    )
+    if wanted == "works":
+        assert not said.failed, said["msg"]
+        assert bool(alive) != (module == "gp_backend")
+    elif wanted == "is full":
+        assert f"resource group {group} of role {role} is full" in said["msg"]
+        assert not said.get("changed")
+    else:
+        assert said.failed
+        assert said["sqlstate"] == "42501"

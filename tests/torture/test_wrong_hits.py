@@ -1,0 +1,337 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Signals by records that are old, while their pids belong to others by now: nobody else may be hit."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes, _visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source
+from integration.cluster import Cluster, Scene, eventually
+from sandbox import Sandbox
+from torture import figures, forge
+from torture.scale import scaled
+
+TRIALS = scaled(300, 10000)
+BATCH = 50
+_WHO = (
+    "SELECT a.pid, a.sess_id, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
+    "to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), a.state "
+    "FROM pg_catalog.pg_stat_activity a WHERE a.pid IN %s"
+)
+_BUSY = "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = 'gpops_heir' AND state = 'active'"
+_STOP = _BUSY.replace("count(*)", "pg_catalog.pg_terminate_backend(pid)")
+Identity = tuple[int, str]
+
+
+@dataclasses.dataclass
+class Tally:
+    """What a chapter counts.
+
+    Attributes:
+        trials: Records that a signal was tried with.
+        armed: Those of them whose pid belonged to another session then.
+        right: Sessions that were hit and meant.
+        wrong: Sessions that were hit and not meant.
+    """
+
+    trials: int = 0
+    armed: int = 0
+    right: int = 0
+    wrong: int = 0
+
+
+def line_of(cluster: Cluster, role: str, toolkit: str) -> _line.ServerLine:
+    """The module's own line to the server, with nothing before its statements."""
+    options = {
+        **dict.fromkeys(_connection.ARGUMENT_SPEC),
+        **cluster.login(role),
+        "connect_params": {},
+        "timeout": 60.0,
+        "toolkit": toolkit,
+    }
+    session = _connection.Session(options, _connection.Deadline(60))
+    there = _visit.Visit(session, _engine.probe(session, toolkit), _connection.Deadline(60))
+    return _line.ServerLine(there, _connection.Deadline(3600))
+
+
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break the check, as somebody might one day: by pid alone."""
+
+    def statement(self: _line.ServerLine, victims: t.Sequence[_processes.Backend], state: str) -> t.Any:
+        sql = _connection.sql
+        function = self._engine.signal_functions[state]
+        pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
+        return sql.SQL(
+            f"SELECT a.pid, {function}(a.pid) FROM {source('pg_stat_activity', self._engine.interface)} a "
+            "WHERE a.pid IN ({}) AND a.usename = 'sammy'"
+        ).format(pids)
+
+    monkeypatch.setattr(_line.ServerLine, "statement", statement)
+
+
+# With a small space of pids, and sessions that come and go.
+
+
+UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+class SmallSpace(Sandbox):
+    """An embedded engine in a pid namespace of its own, where pids soon come again."""
+
+    PIDS = 150
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(profile, max_connections=200)
+        inside = f'echo {300 + self.PIDS} > /proc/sys/kernel/pid_max && exec "$@"'
+        self._command = [*UNSHARE, "sh", "-c", inside, "sh", *self._command]
+
+
+def has_small_space() -> bool:
+    """Whether this machine lets us make one; the limit is the namespace's own since Linux 6.14."""
+    if os.geteuid() != 0:
+        return False
+    probe = "cat /proc/sys/kernel/pid_max; echo 700 > /proc/sys/kernel/pid_max; cat /proc/sys/kernel/pid_max"
+    before = Path("/proc/sys/kernel/pid_max").read_text()
+    done = subprocess.run([*UNSHARE, "sh", "-c", probe], capture_output=True, text=True, check=False)
+    after = Path("/proc/sys/kernel/pid_max").read_text()
+    if after != before:  # an older kernel: it was everybody's limit
+        Path("/proc/sys/kernel/pid_max").write_text(before)
+        return False
+    return done.stdout.split()[-1:] == ["700"]
+
+
+class Churn:
+    """The processes that make sessions come and go."""
+
+    def __init__(self, cluster: Cluster, sockets: Path | None, seconds: float) -> None:
+        self._seconds = seconds
+        self._tcp = [self._start(cluster, 3, 0.3, cluster.host, cluster.port) for _each in range(2)]
+        # Past the proxy, which takes more of the processor than the sessions do.
+        self._direct = [self._start(cluster, 2, 0.0, str(sockets), 5432)] if sockets else []
+        self.sessions = 0
+        self.rate = 0.0
+        self.hit: list[Identity] = []
+        self.hit_unseen = 0
+
+    def _start(self, cluster: Cluster, threads: int, hold: float, host: str, port: int) -> subprocess.Popen[str]:
+        words = [self._seconds, threads, hold, host, port, cluster.user, cluster.password(cluster.user)]
+        command = [sys.executable, str(Path(__file__).parent / "churn.py"), *map(str, words), cluster.database]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    @property
+    def running(self) -> bool:
+        return all(process.poll() is None for process in self._tcp)
+
+    def end(self) -> None:
+        """Wait for them, and read what they saw."""
+        lives = []
+        for process in (*self._tcp, *self._direct):
+            lives += [line.split() for line in process.communicate()[0].splitlines()]
+        self.sessions = sum(pid != "0" for pid, _start, _met in lives)
+        self.rate = self.sessions / self._seconds
+        self.hit = [(int(pid), start) for pid, start, met in lives if met != "-" and start != "-"]
+        self.hit_unseen = sum(met != "-" and start == "-" and pid != "0" for pid, start, met in lives)
+
+
+def shoot(cluster: Cluster, churn: Churn, line: _line.ServerLine, tally: Tally, by_module: bool) -> set[Identity]:
+    """Collect records while sessions come and go, and signal by them once they are old; who was meant."""
+    meant: set[Identity] = set()
+    known: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=BATCH * 5)
+    login = cluster.login(cluster.admin)
+    with Scene(cluster) as scene:
+        while churn.running:
+            listed = forge.run("gp_process_info", {**login, "application_names": ["gpops_churn"]}).outcome
+            # Those that may still be there, and those whose pid may be another's by now.
+            older = random.sample(list(known), min(len(known), BATCH))
+            records = [*listed["processes"], *older]
+            known.extend(listed["processes"])
+            if not records:
+                continue
+            time.sleep(random.choice([0, 0.01, 0.1]))
+            pids = tuple(record["pid"] for record in records)
+            starts = {row[0]: row[2] for row in scene.sql(_WHO, (pids,))}
+            tally.armed += sum(
+                starts.get(record["pid"], record["backend_start"]) != record["backend_start"] for record in records
+            )
+            tally.trials += len(records)
+            meant |= {(record["pid"], record["backend_start"]) for record in records}
+            state = random.choice(["cancelled", "terminated"])
+            if by_module:
+                forge.run(
+                    "gp_backend",
+                    {**login, "state": state, "processes": records, "max_victims": 2 * BATCH, "wait": False},
+                )
+            else:
+                line.signal([seen(record) for record in records], state)
+    return meant
+
+
+def seen(record: t.Mapping[str, t.Any]) -> _processes.Backend:
+    names = ("pid", "sess_id", "backend_start", "query_start")
+    return _processes.Backend(**{name: record[name] for name in names})
+
+
+def cheap_logins(cluster: Cluster) -> None:
+    """Logging in costs the processor as little as it can."""
+    with Scene(cluster) as scene:
+        with contextlib.suppress(psycopg2.Error):  # before PostgreSQL 16
+            scene.sql("SET scram_iterations = 1")
+        scene.sql("ALTER ROLE sammy PASSWORD 'sammy'")
+
+
+def churned(box: SmallSpace, seconds: float, by_module: bool) -> tuple[Tally, Churn]:
+    """What came of some seconds of it."""
+    cluster = Cluster(family=box.profile, host=box.host, port=box.port, embedded=True)
+    cheap_logins(cluster)
+    tally = Tally()
+    line = line_of(cluster, cluster.admin, "native")
+    churn = Churn(cluster, box.dir / "s", seconds)
+    meant = shoot(cluster, churn, line, tally, by_module)
+    churn.end()
+    line._visit.session.close()
+    tally.right = sum(identity in meant for identity in churn.hit)
+    tally.wrong = len(churn.hit) - tally.right + churn.hit_unseen
+    return tally, churn
+
+
+@pytest.mark.parametrize(
+    "by_module", scaled([False], [True, False]), ids=lambda module: "module" if module else "statement"
+)
+@pytest.mark.parametrize("profile", scaled(["gp7"], ["gp6", "gp7", "cb"]))
+def test_nobody_is_hit_by_mistake_while_pids_come_again(
+    profile: str, by_module: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_small_space():
+        pytest.skip("needs a small space of pids: root, and Linux 6.14 or newer")
+    with SmallSpace(profile) as box:
+        tally, churn = churned(box, scaled(6, 60), by_module)
+        assert tally.wrong == 0, tally
+        assert tally.armed > 0, (tally, churn.rate)
+        assert tally.right > 0, (tally, churn.rate)
+        name = f"small space of pids, {'module' if by_module else 'statement'}"
+        figures.record(
+            "wrong hits",
+            profile,
+            {name: {**dataclasses.asdict(tally), "sessions": churn.sessions, "sessions a second": round(churn.rate)}},
+        )
+        if not by_module:
+            careless(monkeypatch)
+            broken, _churn = churned(box, 4, by_module)
+            assert broken.wrong > 0, broken
+
+
+def test_records_of_earlier_generations_hit_nobody() -> None:
+    if not has_small_space():
+        pytest.skip("needs a small space of pids: root, and Linux 6.14 or newer")
+    for profile, (role, toolkit) in itertools.product(
+        scaled(["gp7"], ["gp6", "gp7", "cb"]), scaled([("ops", "mdb")], [("ops", "mdb"), ("gpadmin", "native")])
+    ):
+        with SmallSpace(profile) as box, pytest.MonkeyPatch.context() as patch:
+            cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
+            cheap_logins(cluster)
+            line = line_of(cluster, role, toolkit)
+            tally = generations(cluster, line, TRIALS)
+            assert tally.wrong == 0, tally
+            assert tally.armed > tally.trials * 0.2, tally
+            figures.record("wrong hits", profile, {f"earlier generations, {toolkit}": dataclasses.asdict(tally)})
+            # The same with the check broken: else this test could not fail.
+            careless(patch)
+            assert generations(cluster, line, TRIALS // 10).wrong > 0
+            line._visit.session.close()
+
+
+def generations(cluster: Cluster, line: _line.ServerLine, trials: int) -> Tally:
+    """Sessions by the hundred, one lot after the other, and signals by the records of all earlier lots."""
+    tally = Tally()
+    old: list[_processes.Backend] = []
+    with Scene(cluster) as scene:
+        while tally.trials < trials:
+            with contextlib.ExitStack() as stack:
+                heirs = [cluster.connect(cluster.user, application_name="gpops_heir") for _each in range(BATCH)]
+                for heir in heirs:
+                    stack.callback(heir.close)
+                # A cancel needs a statement to hit.
+                for thread in [hold(heir) for heir in heirs[::10]]:
+                    stack.callback(thread.join)
+                eventually(lambda: scene.sql(_BUSY)[0][0] == BATCH // 10, "the heirs run")
+                heir_records = identities(scene)
+                inherited = {heir.pid for heir in heir_records}.intersection(record.pid for record in old)
+                armed = [record for record in old if record.pid in inherited]
+                for state in ("cancelled", "terminated") if armed else ():
+                    aimed = armed[: 3 * BATCH] + random.sample(old, min(len(old), BATCH))
+                    tally.trials += len(aimed)
+                    tally.armed += sum(record.pid in inherited for record in aimed)
+                    tally.wrong += len(line.signal(aimed, state))
+                time.sleep(0.05)
+                # Neither gone nor at another statement or at none.
+                tally.wrong += len(set(heir_records) - set(identities(scene)))
+                scene.sql(_STOP)
+                old = heir_records + old
+    return tally
+
+
+def hold(connection: psycopg2.extensions.connection) -> threading.Thread:
+    """Let it run a statement that ends by a cancel only."""
+
+    def work() -> None:
+        with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.pg_sleep(60)")
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def identities(scene: Scene) -> list[_processes.Backend]:
+    rows = scene.sql(f"{_WHO.split(' WHERE', 1)[0]} WHERE a.application_name = 'gpops_heir'")
+    return [
+        _processes.Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
+        for row in rows
+    ]
+
+
+# Where pids cannot be had again: records that name the pid of one session and the start of another.
+
+
+def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = [scene.client(cluster.user, name="gpops_heir") for _each in range(20)]
+    old = identities(scene)
+    for client in gone:
+        client.close()
+    heirs = [scene.client(cluster.user, name="gpops_heir").run("BEGIN", "SELECT 1") for _each in range(20)]
+    heirs += [scene.client(cluster.user, name="gpops_heir").start("SELECT pg_catalog.pg_sleep(600)") for _each in "ab"]
+    for client in heirs[20:]:
+        scene.state(client, "active")
+    before = [identity for identity in identities(scene) if identity.pid in {heir.pid for heir in heirs}]
+    for role, toolkit in ((cluster.ops, "mdb"), (cluster.admin, "native")):
+        line, tally = line_of(cluster, role, toolkit), Tally()
+        while tally.trials < TRIALS / 2:
+            aimed = [dataclasses.replace(random.choice(old), pid=heir.pid) for heir in before for _each in range(5)]
+            # Also the very session, at another statement.
+            other = [dataclasses.replace(heir, query_start=old[0].query_start) for heir in before]
+            tally.wrong += len(line.signal(aimed, "terminated")) + len(line.signal(aimed + other, "cancelled"))
+            tally.trials += 2 * len(aimed) + len(other)
+        tally.armed = tally.trials
+        tally.wrong += len(set(before) - set(identities(scene)))
+        assert tally.wrong == 0, tally
+        figures.record("wrong hits", cluster.family, {f"forged records, {toolkit}": dataclasses.asdict(tally)})
+    careless(monkeypatch)
+    assert line.signal(aimed, "terminated")
+    line._visit.session.close()

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The entry points of the role, their documentation, and the values in force say the same."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.gpops.toolkit.plugins.doc_fragments import policies
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+ROLE = ROOT / "roles" / "gp_remediation"
+PREFIX = "gp_remediation_"
+
+
+def load(path: Path) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def documentation(module: str) -> dict[str, t.Any]:
+    source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
+    found = re.search(r'^DOCUMENTATION = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    assert found
+    return t.cast("dict[str, t.Any]", yaml.safe_load(found.group(1))["options"])
+
+
+SPECS: dict[str, dict[str, t.Any]] = load(ROLE / "meta" / "argument_specs.yml")["argument_specs"]
+DEFAULTS = load(ROLE / "defaults" / "main.yml")
+VARIABLES = load(ROLE / "vars" / "main.yml")
+RUNBOOKS: dict[str, dict[str, t.Any]] = VARIABLES["__gp_remediation_runbooks"]
+OF_A_POLICY: dict[str, t.Any] = yaml.safe_load(policies.ModuleDocFragment.DOCUMENTATION)["options"]["policies"][
+    "suboptions"
+]
+OF_THE_MODULE = documentation("gp_policy")
+KINDS = {kind: VARIABLES[f"__gp_remediation_{kind}_options"] for kind in ("run", "goal", "care", "choice")}
+ENTRY_POINTS = sorted(SPECS)
+
+
+def test_each_entry_point_is_documented_and_has_a_playbook() -> None:
+    tasks = sorted(path.stem for path in (ROLE / "tasks").glob("[!_]*.yml"))
+    assert tasks == ENTRY_POINTS
+    playbooks = {"main": "remediate"}
+    for name in ENTRY_POINTS:
+        path = ROOT / "playbooks" / f"{playbooks.get(name, name)}.yml"
+        text = path.read_text(encoding="utf-8")
+        (plays,) = yaml.safe_load(text)
+        (task,) = plays["tasks"]
+        assert task["ansible.builtin.import_role"].get("tasks_from", "main") == name
+        assert f"ansible-playbook gpops.toolkit.{path.stem} -i inventory" in text
+        named = set(re.findall(r"^# (gp_remediation_\w+)", text, re.MULTILINE))
+        assert named <= set(SPECS[name]["options"])
+
+
+def test_the_options_of_the_module_are_all_known() -> None:
+    known = [option for kind in ("goal", "care", "choice") for option in KINDS[kind]]
+    assert sorted(known) == sorted(set(OF_A_POLICY) - {"name"})
+    assert KINDS["run"] == sorted(OF_THE_MODULE)
+
+
+def test_what_is_documented_is_known_to_the_role() -> None:
+    known = {PREFIX + name for kind in KINDS.values() for name in kind}
+    known |= {PREFIX + name for name in VARIABLES["__gp_remediation_own_names"]}
+    for name in ENTRY_POINTS:
+        assert set(SPECS[name]["options"]) - {"gp_connection"} <= known
+
+
+@pytest.mark.parametrize("name", sorted(RUNBOOKS))
+def test_a_runbook_documents_every_option_of_its_policy(name: str) -> None:
+    takes = RUNBOOKS[name].get("takes", [])
+    assert set(takes) <= set(KINDS["goal"])
+    documented = {option[len(PREFIX) :] for option in SPECS[name]["options"] if option.startswith(PREFIX)}
+    assert {*KINDS["run"], *KINDS["care"], *KINDS["choice"], *takes} <= documented
+    assert not (set(KINDS["goal"]) - set(takes)) & documented
+
+
+def default_in_force(entry_point: str, option: str) -> t.Any:
+    runbook = RUNBOOKS.get(entry_point, {})
+    if option == "min_query_age" and entry_point == "cancel_long_queries":
+        return "1h"
+    if option == "max_share":
+        return runbook.get("max_share")
+    if PREFIX + option in DEFAULTS:
+        return DEFAULTS[PREFIX + option]
+    return runbook.get("policy", {}).get(option, OF_A_POLICY.get(option, {}).get("default"))
+
+
+# Described in words, because it is a template.
+IN_WORDS = {"cluster"}
+# Said by the runbook itself, whatever is set.
+FIXED = {
+    "drain_group": {"resource_groups", "states", "pids"},
+    "relieve_group_queue": {"resource_groups"},
+    "offboard_role": {"users"},
+}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_each_default_is_the_one_in_force(name: str) -> None:
+    for option, spec in SPECS[name]["options"].items():
+        short = option[len(PREFIX) :]
+        if option != "gp_connection" and short not in IN_WORDS:
+            found = spec.get("default")
+            wanted = default_in_force(name, short)
+            assert (option, str(found) if spec["type"] == "str" and found is not None else found) == (
+                option,
+                str(wanted) if spec["type"] == "str" and wanted is not None else wanted,
+            )
+
+
+def words(description: t.Any) -> list[str]:
+    lines = [description] if isinstance(description, str) else description
+
+    def named(match: re.Match[str]) -> str:
+        return f"C({match[1]}" if match[1] in ("timeout", "toolkit") else f"C({PREFIX}{match[1]}"
+
+    return [re.sub(r"O\((?:policies\[\]\.)?(\w+)", named, line) for line in lines]
+
+
+def plain(option: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What the spec of an option of the role is to be."""
+    found: dict[str, t.Any] = {key: option[key] for key in ("type", "elements", "choices") if key in option}
+    found["description"] = words(option["description"])
+    if "suboptions" in option:
+        found["options"] = {name: plain(value) for name, value in option["suboptions"].items()}
+    return found
+
+
+OWN_WORDS = {"mode", "databases", "exclude_databases", "victim_message"}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_options_of_the_policy_have_its_words_and_types(name: str) -> None:
+    for option, spec in SPECS[name]["options"].items():
+        short = option[len(PREFIX) :]
+        source = OF_A_POLICY.get(short) or OF_THE_MODULE.get(short)
+        if source is None or option == "gp_connection":
+            continue
+        wanted = plain(source)
+        found = {key: spec[key] for key in wanted if key in spec}
+        found["description"] = [found["description"]] if isinstance(found["description"], str) else found["description"]
+        if short in OWN_WORDS or short in FIXED.get(name, ()):
+            wanted["description"] = found["description"]
+        assert (option, found) == (option, wanted)
+
+
+def test_the_options_of_a_boost_are_those_of_the_module() -> None:
+    boost = SPECS["boost_group_window"]["options"][PREFIX + "boost"]["options"]
+    module = documentation("gp_resource_group")
+    for name, spec in boost.items():
+        assert (name, spec["type"]) == (name, module[name]["type"])
+
+
+REGEX = RUNBOOKS["cancel_waiting_ddl"]["policy"]["query_regex"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ALTER TABLE a ADD b int",
+        "  -- migration 7\n/* by */ alter table a add b int",
+        "/* a * b **/ drop table a",
+        "BEGIN; TRUNCATE a",
+        "SET lock_timeout = '5s'; ALTER TABLE a ADD b int",
+        "create unique index concurrently i on a (b)",
+        "CREATE OR REPLACE RULE r AS ON INSERT TO a DO NOTHING",
+        "VACUUM FULL a",
+        "LOCK TABLE a",
+        "refresh materialized view v",
+    ],
+)
+def test_ddl_is_told_by_its_text(query: str) -> None:
+    assert re.search(REGEX, query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 'ALTER TABLE a'",
+        "-- ALTER TABLE a\nSELECT 1",
+        "/* DROP */ INSERT INTO a VALUES (1)",
+        "altered()",
+        "CREATE TABLE a (b int)",
+        "UPDATE a SET b = 1; ALTER TABLE a ADD c int",
+        "SET x = 1",
+        "",
+        "/* " + "*/ /* " * 5000,
+        "--" + " " * 50000,
+    ],
+)
+def test_other_statements_are_no_ddl(query: str) -> None:
+    assert not re.search(REGEX, query)
