@@ -11,7 +11,7 @@ import typing as t
 from pathlib import Path
 
 from integration.cluster import Client, Cluster, Scene, eventually
-from integration.test_playbooks import play
+from integration.playbook import play
 from psycopg2 import sql
 
 NAME = "gpops_it"

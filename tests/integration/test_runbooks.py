@@ -18,8 +18,9 @@ import yaml
 from integration import runbooks
 from integration.cluster import Cluster, Scene, eventually
 from integration.conftest import EXTERNAL, FAMILIES
+from integration.playbook import play, succeeded
 from integration.runbooks import Situation, check_victims, fingerprint, is_there, run
-from integration.test_playbooks import ROOT, play, succeeded
+from integration.test_playbooks import ROOT
 
 ALWAYS = ["00:00-24:00"]
 Build = t.Callable[[Scene], Situation]
