@@ -352,6 +352,21 @@ def test_triage(scene: Scene, tmp_path: Path) -> None:
     eventually(waiter.is_done, "the waiter goes on")
 
 
+@on("gp7")
+def test_triage_goes_on_where_groups_cannot_be_read(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    if cluster.family == "gp6":
+        pytest.skip("on Greenplum 6 every role reads the groups, also from a full one")
+    scene.group(cluster.ops)
+    holder = scene.client(cluster.ops).run(*runbooks.IDLE_IN_TRANSACTION)
+    told = run("triage", cluster, tmp_path, "report", connection={**cluster.login(cluster.ops), "timeout": 3})
+    assert told.code == 0, told.out
+    assert told.report["groups"]["failed"] is True
+    assert "is full" in told.report["groups"]["msg"]
+    assert "The resource groups could not be read" in told.page.read_text(encoding="utf-8")
+    assert holder.pid in [one["pid"] for one in told.report["processes"]["processes"]]
+
+
 # One guard for each; those of remediate, triage, reopen and relieve_connection_saturation are tested above.
 
 
