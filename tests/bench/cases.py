@@ -57,7 +57,7 @@ class Stage:
             client.close()
         eventually(lambda: self.sessions() == 0, "the sessions of the run before are gone")
         self.clients = [self.cluster.connect(self.cluster.user, application_name=name) for name in names]
-        assert self.sessions() == len(names)
+        assert self.sessions() == len(names), f"{self.sessions()} sessions, not {len(names)}"
 
 
 @dataclasses.dataclass
