@@ -43,9 +43,8 @@ class Stage:
 
     def sessions(self) -> int:
         """How many sessions of the benchmark the server has."""
-        return int(
-            self.sql(f"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = '{NAME}'")[0][0]
-        )
+        rows = self.sql(f"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name LIKE '{NAME}%'")
+        return int(rows[0][0])
 
     def open(self, number: int) -> None:
         """Have exactly so many sessions, all of them usable."""
