@@ -28,8 +28,9 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.cache/home
 endif
 
-LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
-.PHONY: help test static demo venv lint $(LINTERS) sanity unit contract integration molecule bench torture torture-short dist constraints clean
+LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule bench torture torture-short \
+    dist pages constraints release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -66,6 +67,9 @@ $(LINK):
 	@mkdir -p $(@D)
 	@ln -sfn ../../../.. $@
 
+pages: venv  ## write the pages of the documentation that are made from code and from what is sent
+	@cd tests && "$(CURDIR)/$(PY)" -m pages
+
 constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
 	@$(PY) -m venv --clear .cache/pins
 	@.cache/pins/bin/python -m pip install --quiet --quiet --requirement tests/requirements.txt
@@ -77,7 +81,7 @@ constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
 
 static: sanity lint
 
-lint: $(LINTERS)  ## ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs importer
+lint: $(LINTERS)  ## ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
 
 ruff: venv
 	ruff check .
@@ -104,16 +108,37 @@ ansible-lint: venv
 changelog: venv
 	antsibull-changelog lint
 
+# What antsibull-nox has beyond the above.  It is installed by itself: it cannot share the attrs of galaxy-importer.
+nox: venv .cache/nox/complete  ## checks of antsibull-nox
+	.cache/nox/bin/nox --sessions lint docs-check license-check extra-checks
+
+.cache/nox/complete: tests/nox/requirements.txt | .venv/pyvenv.cfg
+	@$(PY) -m venv --clear .cache/nox
+	@.cache/nox/bin/python -m pip install --quiet --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 docs: venv
-	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all --check-extra-docs-refs .
+
+docs-site: venv  ## the documentation as a site, in .cache/site/html; a warning is a failure
+	@rm -rf .cache/site
+	@mkdir -p -m 755 .cache/site/rst
+	antsibull-docs --config-file docs/antsibull-docs.cfg collection --cleanup everything --fail-on-error --use-current \
+	    --squash-hierarchy --dest-dir .cache/site/rst gpops.toolkit
+	@cp -R docs/images .cache/site/rst
+	$(PY) -m sphinx -M html .cache/site/rst .cache/site -c docs -n -W -q --keep-going
 
 importer: dist  ## the check of Ansible Galaxy, a warning being a failure
 	@mkdir -p .cache/importer
 	cd .cache/importer && "$(CURDIR)/$(PY)" -m galaxy_importer.main ../../dist/gpops-toolkit-*.tar.gz | tee log
 	@! grep -E '^(WARNING|ERROR)' .cache/importer/log
 
-sanity: venv  ## ansible-test sanity, with all Pythons of this machine
+sanity: venv  ## ansible-test sanity, with all Pythons of this machine, and the main part with other ansible-core
 	$(PY) .ci/sanity.py
+	$(PY) .ci/cores.py others
+
+sanity-all: venv  ## all of it with every ansible-core
+	$(PY) .ci/cores.py all
 
 unit: venv  ## tests without a server
 	$(PY) -m pytest tests/unit
@@ -148,6 +173,10 @@ torture: venv  ## the same with large numbers, and the report docs/torture.md; i
 dist: venv  ## the tarball for Galaxy
 	@rm -rf dist
 	cd "$$($(PY) .ci/export.py .cache/dist)" && ansible-galaxy collection build --output-path "$(CURDIR)/dist"
+
+release: venv  ## write the changelog of the version in galaxy.yml from its fragments, and check the tarball
+	antsibull-changelog release
+	@$(MAKE) changelog importer
 
 clean:  ## remove all that was made
 	rm -rf .ansible .cache .venv dist tests/output

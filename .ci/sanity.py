@@ -4,6 +4,7 @@
 """Run all of ansible-test sanity that can run on this machine, and say what did not run.
 
 Usage: python .ci/sanity.py [OPTION OF ansible-test sanity]...
+It takes the ansible-core of the Python that runs it; cores.py runs it with others.
 It needs a Python package index and no other network: neither containers nor the hosts of ansible-test.
 """
 
@@ -12,9 +13,11 @@ from __future__ import annotations
 import ast
 import configparser
 import glob
+import importlib.metadata
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +30,7 @@ from export import ROOT, export
 CACHE = ROOT / ".cache"
 HOME = CACHE / "home"
 BIN = Path(sys.executable).parent
+CORE = importlib.metadata.version("ansible-core")
 VERSIONS = sorted({*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS}, key=lambda text: int(text[2:]))
 
 # ansible-test downloads this script from a host of its own.  Ours does the same from the package index:
@@ -72,15 +76,15 @@ def provide_pip_settings() -> None:
         parser.write(stream)
 
 
-def interpreters() -> dict[str, Path]:
-    """Return the folder of a real interpreter for each version that this machine has."""
+def interpreters(versions: Iterable[str]) -> dict[str, Path]:
+    """Return the folder of a real interpreter for each of the versions that this machine has."""
     patterns = ["~/.pyenv/versions/*/bin", "~/.local/share/uv/python/*/bin"]
     patterns += [os.path.join(os.environ.get("PYENV_ROOT", ""), "versions/*/bin")]
     patterns += [os.path.join(os.environ.get("RUNNER_TOOL_CACHE", ""), "Python/*/*/bin")]
     found_folders = (sorted(glob.glob(os.path.expanduser(pattern))) for pattern in patterns)
     folders = [Path(folder) for folder in chain(os.get_exec_path(), *found_folders)]
     found: dict[str, Path] = {}
-    for version in VERSIONS:
+    for version in versions:
         for folder in folders:
             real = real_folder(folder / f"python{version}")
             if real is not None:
@@ -118,14 +122,16 @@ def main() -> int:
     """Run the tests."""
     provide_pip()
     provide_pip_settings()
-    pythons = interpreters()
-    collection = export(CACHE / "sanity")
+    pythons = interpreters(VERSIONS)
+    collection = export(CACHE / "sanity" / CORE)
     command = [str(BIN / "ansible-test"), "sanity", "--local", "--color", "no", "--junit", *sys.argv[1:]]
     status = subprocess.run(command, cwd=collection, env=environment(pythons), check=False).returncode
     missing = [version for version in VERSIONS if version not in pythons]
-    print("sanity: compiled and imported with Python", ", ".join(pythons))
-    print("sanity: not with Python", ", ".join(missing) or "(none left out)", "- not on this machine" * bool(missing))
-    print("sanity: no files for", ", ".join(without_files(collection)) or "(every test had files)")
+    which = f"sanity, ansible-core {CORE}:"
+    print(which, "ran" if not sys.argv[1:] else f"ran {' '.join(sys.argv[1:])}")
+    print(which, "compiled and imported with Python", ", ".join(pythons))
+    print(which, "not with Python", ", ".join(missing) or "(none left out)", "- not on this machine" * bool(missing))
+    print(which, "no files for", ", ".join(without_files(collection)) or "(every test had files)")
     return status
 
 

@@ -17,6 +17,12 @@ attributes:
     support: full
     membership:
       - gpops.toolkit.gp
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: posix
+    details:
+      - The host that runs the module, not those of the database.
 """
 
     # Modules that only look.

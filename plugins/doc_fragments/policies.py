@@ -163,7 +163,8 @@ def _nested(value: t.Any, names: frozenset[str]) -> t.Any:
 class ModuleDocFragment:
     """Use as C(gpops.toolkit.policies)."""
 
-    DOCUMENTATION = yaml.safe_dump(
+    # With its type, for the linter of ansible-test takes a plain assignment to be a literal.
+    DOCUMENTATION: str = yaml.safe_dump(
         {
             "options": {
                 "policies": {

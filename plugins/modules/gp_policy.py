@@ -58,7 +58,7 @@ options:
     type: float
   windows:
     description:
-      - A guard. It is stopped outside of these times, each such as V(22:00-06:00), V(sat\,sun 00:00-24:00) or
+      - A guard. It is stopped outside of these times, each such as V(22:00-06:00), V(sat,sun 00:00-24:00) or
         V(mon-fri 20:00-23:30). A time over midnight belongs to the day on which it begins, and one that ends when
         it begins lasts a day. They are times of the clock, also when the clock changes.
       - An empty list is at no time.
@@ -212,6 +212,37 @@ victims:
     signalled:
       description: Whether a signal was sent to it, in report mode would be; V(null) if that is unknown.
       type: bool
+  sample:
+    - pid: 6038
+      sess_id: 2
+      usename: sammy
+      datname: testdb
+      application_name: jupyter
+      client_addr: 127.0.0.1
+      state: idle in transaction
+      waiting: false
+      waiting_reason: null
+      wait_event_type: null
+      wait_event: null
+      query: SELECT 0 AS lunch
+      resource_group: default_group
+      backend_start: "2026-11-22T22:38:24.817104Z"
+      xact_start: "2026-11-22T22:38:24.825596Z"
+      query_start: "2026-11-22T22:38:24.825796Z"
+      state_change: "2026-11-22T22:38:24.825838Z"
+      session_age: 1.399
+      transaction_age: 1.39
+      query_age: 1.39
+      state_age: 1.39
+      wait_age: null
+      is_superuser: false
+      outcome: terminated
+      reason: its session ended
+      signalled: true
+      sqlstate: null
+      policy: forgotten transactions
+      why: They keep locks and slots, and hold back vacuum
+      round: 1
 counts:
   description: The number of victims by outcome.
   returned: success, and failure after the options were understood

@@ -24,9 +24,11 @@ class Owner(Protocol):
     """Who the server's parts are given to."""
 
     @property
-    def switched(self) -> bool: ...
+    def switched(self) -> bool:
+        """Whether that is somebody else."""
 
-    def own(self, path: Path) -> None: ...
+    def own(self, path: Path) -> None:
+        """Give it a file or folder."""
 
 
 class FolderError(OSError):

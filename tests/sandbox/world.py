@@ -42,7 +42,8 @@ class Role:
 class Visible(Protocol):
     """A session, as the views show it."""
 
-    def row(self) -> dict[str, object]: ...
+    def row(self) -> dict[str, object]:
+        """Its columns."""
 
 
 class World:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -35,3 +38,69 @@ def test_the_role_declares_groups_with_the_options_of_the_module() -> None:
     assert settings == {f"gp_resource_groups_{name}": spec for name, spec in own.items()}
     defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
     assert defaults == {name: spec["default"] for name, spec in settings.items() if "default" in spec}
+
+
+def test_an_execution_environment_gets_what_the_modules_need() -> None:
+    done = subprocess.run(
+        ["ansible-builder", "introspect", str(ROOT / ".cache" / "live")], stdout=subprocess.PIPE, text=True, check=True
+    )
+    found = yaml.safe_load(done.stdout[done.stdout.index("---\n") :])
+    assert "psycopg2-binary>=2.8" in json.dumps(found["python"])
+
+
+def test_workflows_run_sessions_of_nox_and_nothing_else() -> None:
+    ran = []
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+        for job in jobs:
+            sessions = job.get("strategy", {}).get("matrix", {}).get("session", [])
+            commands = [step["run"] for step in job["steps"] if "run" in step]
+            assert commands.pop(0) == "python -m pip install --requirement tests/nox/requirements.txt"
+            for command in commands:
+                name = command.removeprefix("nox --session ")
+                ran += sessions if name == "${{ matrix.session }}" else [name]
+    assert set(ran) <= set(targets_of_nox())
+    assert set(ran) >= {"static", *made_by_test()}
+
+
+def targets_of_nox() -> list[str]:
+    text = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    return re.findall(r'^    "([a-z-]+)": "', text, re.MULTILINE)
+
+
+def made_by_test() -> list[str]:
+    """What "make test" makes after the static checks."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    found = re.search(r"^test:.*\n.* static\n\t@\$\(MAKE\) (.*)$", makefile, re.MULTILINE)
+    assert found
+    return found[1].split()
+
+
+def test_the_sessions_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in targets_of_nox() if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+
+
+def test_the_readme_has_the_order_of_the_certification_template() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == [
+        "Description",
+        "Requirements",
+        "Installation",
+        "Use Cases",
+        "Testing",
+        "Contributing",
+        "Support",
+        "Release Notes and Roadmap",
+        "Related Information",
+        "License Information",
+    ]
+
+
+def test_what_the_checklist_names_is_there() -> None:
+    text = (ROOT / "docs" / "checklist.md").read_text(encoding="utf-8")
+    paths = [name for name in re.findall(r"`([\w./*-]+)`", text) if "/" in name or name.endswith((".md", ".yml"))]
+    assert [name for name in paths if not list(ROOT.glob(name.rstrip("/")))] == []
+    targets = [name for found in re.findall(r"`make ([\w -]+)`", text) for name in found.split()]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in targets if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []

@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write the pages of the documentation that are made from what there is: "make pages"."""
+
+from __future__ import annotations
+
+from integration.cluster import Cluster, Scene
+from sandbox import Sandbox
+
+from pages import playbooks, statements
+from pages.rst import PAGES
+
+
+def main() -> None:
+    """Write them."""
+    (PAGES / "playbooks.rst").write_text(playbooks.page(), encoding="utf-8")
+    sections = []
+    for family in statements.ENGINES:
+        with Sandbox(profile=family) as box:
+            cluster = Cluster(family=family, host=box.host, port=box.port, embedded=True)
+            with Scene(cluster) as scene:
+                sections.append(statements.section(cluster, scene))
+    (PAGES / "statements.rst").write_text(statements.page(sections), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

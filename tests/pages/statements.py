@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules really send, as a section of the documentation for each engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from integration.cluster import Client, Cluster, Scene
+from integration.run_module import run_module
+from integration.tap import Tap, login_through
+
+from pages.rst import block, head, heading
+
+ENGINES = {"gp6": "Greenplum 6", "gp7": "Greenplum 7", "cb": "Cloudberry"}
+_SETUP = "SET search_path"
+_PROBE = "SELECT pg_catalog.version() AS version_text"
+# What differs from run to run.
+_NUMBER_OF = r"(statement_timeout|lock_timeout|gp_resource_group_queuing_timeout) = \d+"
+_INSTANT = r"'\d{4}-\d\d-\d\dT[\d:.]+Z'"
+_WIDTH = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """Something that a module does.
+
+    Attributes:
+        roles: The names in cluster.Cluster of those who do it, with what they use.
+        idle: Whether the victim is idle, not running.
+    """
+
+    title: str
+    module: str
+    options: t.Mapping[str, t.Any]
+    roles: t.Mapping[str, str] = dataclasses.field(default_factory=lambda: {"admin": "native"})
+    victim: bool = False
+
+
+_BOTH = {"ops": "mdb", "admin": "native"}
+OPERATIONS = (
+    Operation("List processes", "gp_process_info", {}, _BOTH),
+    Operation("Cancel a process", "gp_backend", {"state": "cancelled"}, _BOTH, victim=True),
+    Operation("Close a connection", "gp_backend", {"state": "terminated"}, _BOTH, victim=True),
+    Operation("Read resource groups", "gp_resource_group_info", {"status": True}),
+    Operation("Set the concurrency of a group", "gp_resource_group", {"name": "default_group", "concurrency": 25}),
+    Operation("Close a database", "gp_admission", {"databases": [{"name": "postgres", "connection_limit": 0}]}),
+    Operation(
+        "Apply a policy", "gp_policy", {"policies": [{"name": "all", "state": "terminated", "match_all": True}]}, _BOTH
+    ),
+)
+
+
+def login_statements(cluster: Cluster) -> list[str]:
+    """What each module sends first."""
+    with Tap(cluster.host, cluster.port) as tap:
+        run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.ops)), "fields": ["pid"]})
+    return [text for text in _once(tap.statements, {}) if text.startswith((_SETUP, _PROBE))]
+
+
+def sent(operation: Operation, role: str, cluster: Cluster, scene: Scene) -> list[str]:
+    """Each statement of an operation once, in order, without those of the login."""
+    options, known = dict(operation.options), {}
+    if operation.victim:
+        client = scene.client(cluster.user)
+        _occupy(scene, client, operation.options["state"])
+        options["pids"] = [client.pid]
+        rows = scene.sql("SELECT sess_id FROM pg_catalog.pg_stat_activity WHERE pid = %s", (client.pid,))
+        known = {str(client.pid): "26049", str(rows[0][0]): "42"}
+    login = cluster.login(getattr(cluster, role), cluster.database)
+    with Tap(cluster.host, cluster.port) as tap:
+        done = run_module(operation.module, {**login_through(tap, login), "toolkit": operation.roles[role], **options})
+    assert not done.failed, done["msg"]
+    _put_back(operation, done, login)
+    return [text for text in _once(tap.statements, known) if not text.startswith((_SETUP, _PROBE))]
+
+
+def _occupy(scene: Scene, client: Client, state: str) -> None:
+    if state == "cancelled":
+        client.start("SELECT pg_sleep(600)")
+        scene.state(client, "active")
+    else:
+        client.run("BEGIN")
+
+
+def _put_back(operation: Operation, done: t.Mapping[str, t.Any], login: t.Mapping[str, t.Any]) -> None:
+    if operation.module == "gp_admission":
+        run_module("gp_admission", {**login, "databases": done["restore"]["databases"]})
+    if operation.module == "gp_resource_group":
+        before = done["groups"][0]["before"]["concurrency"]
+        run_module("gp_resource_group", {**login, "name": "default_group", "concurrency": before})
+
+
+def _once(statements: t.Iterable[str], known: t.Mapping[str, str]) -> list[str]:
+    """Each once, and as in every run."""
+    found = {}
+    for text in statements:
+        words = re.sub(_NUMBER_OF, r"\1 = 28900", text.strip())
+        words = re.sub(_INSTANT, "'2026-11-22T19:42:54.185135Z'", words)
+        for number, name in known.items():
+            words = re.sub(rf"(?<=[(, ]){number}(?=[,)])", name, words)
+        found[words] = True
+    return list(found)
+
+
+def section(cluster: Cluster, scene: Scene) -> str:
+    """The part of the page for one engine."""
+    shown: dict[str, str] = {}
+    parts = [heading(ENGINES[cluster.family], "-")]
+    parts += ["After the login, each module sends this:\n", *_blocks("the login", login_statements(cluster), shown)]
+    for operation in OPERATIONS:
+        for role, interface in operation.roles.items():
+            through = f", through {'mdb_toolkit' if interface == 'mdb' else 'pg_catalog'}"
+            title = operation.title + (through if len(operation.roles) > 1 else "")
+            parts.append(heading(title, "~"))
+            mode = ", with ``mode: report``" if operation.module == "gp_policy" else ""
+            parts.append(f"``gpops.toolkit.{operation.module}``{mode}:\n")
+            parts += _blocks(title, sent(operation, role, cluster, scene), shown)
+    return "\n".join(parts)
+
+
+def _blocks(title: str, statements: t.Iterable[str], shown: dict[str, str]) -> t.Iterator[str]:
+    for text in statements:
+        if text in shown:
+            yield f"The statement of *{shown[text]}*.\n"
+        else:
+            shown[text] = title
+            yield block("sql", f"{layout(text)};")
+
+
+_BREAK = re.compile(r"(?<!LEFT) (?=(?:FROM|WHERE|LEFT JOIN|JOIN|AND|OR) )|(?<=;) ")
+
+
+def layout(text: str) -> str:
+    """The same statement in lines; nothing but spaces is changed."""
+    if "\n" in text:
+        return text
+    lines: list[str] = []
+    depth = 0
+    for part in _BREAK.split(text):
+        indent = "  " * depth
+        line = indent
+        for item in re.split(r"(?<=, )", part):
+            if len(line) + len(item.rstrip()) > _WIDTH and line.strip():
+                lines.append(line.rstrip())
+                line = indent + "  "
+            line += item
+        lines.append(line.rstrip())
+        depth += part.count("(") - part.count(")")
+    return "\n".join(lines)
+
+
+_INTRODUCTION = """For the six operations that the documentation of the managed service has, this:
+
+.. list-table::
+   :header-rows: 1
+   :widths: 20 45 35
+
+   * - operation
+     - statement in that documentation
+     - here
+   * - list processes
+     - ``SELECT usename, pid, waiting, state, query, datname FROM mdb_toolkit.pg_stat_activity()``
+     - ``gp_process_info``
+   * - cancel a process
+     - ``SELECT * FROM mdb_toolkit.gp_cancel_backend(pid)``
+     - ``gp_backend`` with ``state: cancelled``
+   * - close a connection
+     - ``SELECT * FROM mdb_toolkit.gp_terminate_backend(pid)``
+     - ``gp_backend`` with ``state: terminated``
+   * - cancel a user session
+     - first one, then the other
+     - ``gp_backend`` with ``state: terminated`` and ``cancel_first: true``
+   * - read the concurrency of groups
+     - ``SELECT groupname, concurrency FROM gp_toolkit.gp_resgroup_config``
+     - ``gp_resource_group_info``
+   * - set the concurrency of a group
+     - ``ALTER RESOURCE GROUP g SET concurrency n``
+     - ``gp_resource_group``
+
+Below is what really goes over the wire, recorded from the modules on the embedded engines. Each statement is shown
+once, also where it is sent again, as the look whether a session is gone. Process 26049 and session 42 stand for the
+victim. Where the functions of ``mdb_toolkit`` are used on Greenplum 7 and Cloudberry, each further statement has a
+connection of its own, for the engine would let it wait in a full group.
+
+"""
+
+
+def page(sections: t.Iterable[str]) -> str:
+    """The page."""
+    return "\n".join([head("statements") + heading("Which statement does this send?", "="), _INTRODUCTION, *sections])
