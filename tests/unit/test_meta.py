@@ -49,7 +49,7 @@ def test_an_execution_environment_gets_what_the_modules_need() -> None:
 
 
 def test_workflows_run_sessions_of_nox_and_nothing_else() -> None:
-    ran = []
+    ran: list[str] = []
     for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
         jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
         for job in jobs:
