@@ -98,7 +98,8 @@ offenders_by:
 max_group_queue:
   description:
     - "A maximum to reach: sessions that wait for a slot of one resource group. For each one more, a selected session
-      that holds a slot of that group ends, the one that is longest in its state first. An idle session has no slot."
+      that holds a slot of that group ends, the one that is longest in its state first. An idle session has no slot,
+      nor has one in a transaction that failed."
     - O(policies[].resource_groups) and O(policies[].exclude_resource_groups) also say for which groups it holds.
   type: int
 quiet_for:

@@ -28,12 +28,13 @@ _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)%\Z")
 _ALL = 100.0
 # Who is missed least ends first.
 _BY_STATE = {"idle": 0, "idle in transaction": 1, "idle in transaction (aborted)": 1}
-_IN_TRANSACTION = (*RUNNING_STATES, "idle in transaction", "idle in transaction (aborted)")
+# A transaction that has failed has given its slot back already.
+_WITH_SLOT = (*RUNNING_STATES, "idle in transaction")
 
 
 def holds_slot(backend: Backend) -> bool:
-    """Whether the session has a slot of its resource group; one that is idle has none to give back."""
-    return backend.state in _IN_TRANSACTION and backend.waiting_reason != GROUP_WAIT
+    """Whether the session has a slot of its resource group; others have none to give back."""
+    return backend.state in _WITH_SLOT and backend.waiting_reason != GROUP_WAIT
 
 
 @dataclasses.dataclass(frozen=True)

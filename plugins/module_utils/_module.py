@@ -63,8 +63,9 @@ def run_module(definition: Definition) -> None:
             supports_check_mode=True,
         )
     except OverflowError:  # Ansible converts .inf to a whole number and does not expect this
-        sys.stdout.write(json.dumps({"failed": True, "msg": "infinity is not allowed; the option takes a number"}))
-        sys.exit(1)
+        _refuse("infinity is not allowed; the option takes a number")
+    except UnicodeEncodeError:  # nor does its log
+        _refuse("an option has half of a surrogate pair, which is no text")
     options = dict(module.params)
     module.params = _connection.without_secrets(options)
     module.no_log_values.clear()
@@ -74,6 +75,12 @@ def run_module(definition: Definition) -> None:
     if outcome.result.pop("failed", False):
         module.fail_json(**outcome.result)
     module.exit_json(**outcome.result)
+
+
+def _refuse(message: str) -> t.NoReturn:
+    """End as a module does that Ansible could not make."""
+    sys.stdout.write(json.dumps({"failed": True, "msg": message}))
+    sys.exit(1)
 
 
 def _check_texts(values: t.Mapping[str, t.Any], prefix: str = "") -> None:

@@ -450,7 +450,8 @@ class _Job:
         """The result of the module so far."""
         victims = [victim for account in self._accounts.values() for victim in account.victims]
         found: dict[str, t.Any] = {
-            "changed": any(victim["signalled"] is not False for victim in victims),
+            # A report changes nothing and would not; in check mode, what would be.
+            "changed": self._options["mode"] == ENFORCE and any(victim["signalled"] is not False for victim in victims),
             "mode": ENFORCE if self._acting else REPORT,
             "policies": [self._policy(rule) for rule in self._rules],
             "victims": victims,

@@ -31,7 +31,7 @@ options:
   mode:
     description:
       - V(report) decides and sends nothing. V(enforce) acts, but not in check mode.
-      - As in check mode, a report is C(changed) if there is somebody to signal.
+      - V(report) is never C(changed). V(enforce) in check mode is, if there is somebody to signal.
     type: str
     choices: [report, enforce]
     default: report

@@ -43,9 +43,8 @@ class Stage:
 
     def sessions(self) -> int:
         """How many sessions of the benchmark the server has."""
-        return int(
-            self.sql(f"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = '{NAME}'")[0][0]
-        )
+        rows = self.sql(f"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name LIKE '{NAME}%'")
+        return int(rows[0][0])
 
     def open(self, number: int) -> None:
         """Have exactly so many sessions, all of them usable."""
@@ -57,7 +56,7 @@ class Stage:
             client.close()
         eventually(lambda: self.sessions() == 0, "the sessions of the run before are gone")
         self.clients = [self.cluster.connect(self.cluster.user, application_name=name) for name in names]
-        assert self.sessions() == len(names)
+        assert self.sessions() == len(names), f"{self.sessions()} sessions, not {len(names)}"
 
 
 @dataclasses.dataclass

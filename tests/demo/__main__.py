@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,9 @@ from integration.cluster import Cluster, Scene
 from sandbox import Sandbox
 
 HERE = Path(__file__).resolve().parent
+# It stays when all else of the demo is gone.
+REPORTS = HERE.parent.parent / ".cache" / "demo"
+PAGE = REPORTS / "triage.html"
 
 
 def misbehave(scene: Scene) -> None:
@@ -61,9 +65,11 @@ def play(title: str, box: Sandbox, playbook: str, *arguments: str) -> None:
         "ANSIBLE_REMOTE_TMP": str(Path(box.dir) / "ansible"),
         "GPOPS_DEMO_HOST": box.host,
         "GPOPS_DEMO_PORT": str(box.port),
+        "GPOPS_DEMO_REPORTS": str(REPORTS),
     }
     subprocess.run(
         ["ansible-playbook", "-i", str(HERE / "inventory.yml"), playbook, *arguments],
+        cwd=HERE,
         env={**os.environ, **environ},
         check=True,
     )
@@ -74,11 +80,19 @@ def processes(title: str, box: Sandbox, **options: t.Any) -> None:
     play(title, box, "gpops.toolkit.processes", "-e", json.dumps({"gp_process_options": options}))
 
 
+def keep_page() -> None:
+    """Give the page of the only triage the name that was said at the start."""
+    (page,) = (REPORTS / "demo").glob("triage-*.html")
+    page.replace(PAGE)
+
+
 def main() -> None:
     """Start, show, clean up; also when interrupted."""
     # Ctrl-C and a polite kill take the same way out, through all the clean-ups.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     profile = sys.argv[1] if len(sys.argv) > 1 else "gp6"
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    print(f"The HTML report that this demo leaves: {PAGE}", flush=True)
     print(f"Starting an embedded engine that speaks {profile} ...", flush=True)
     with Sandbox(profile=profile) as box:
         cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
@@ -93,14 +107,17 @@ def main() -> None:
                 box,
                 waiting_for=["resource_group"],
             )
-            play("What would be ended (check mode sends nothing):", box, str(HERE / "end_sessions.yml"), "--check")
-            play("End them:", box, str(HERE / "end_sessions.yml"))
+            play("What the policies of the inventory would do (nothing is sent):", box, "gpops.toolkit.remediate")
+            acting = ("-e", "@admin.yml", "-e", "gp_remediation_mode=enforce")
+            play("Write down what is wrong, and act:", box, "gpops.toolkit.triage", *acting)
+            keep_page()
             processes("What is left:", box)
             groups = str(HERE / "declare_groups.yml")
             play("Resource groups from the inventory, as a CI job sees the drift:", box, groups, "--check", "--diff")
             play("Apply them:", box, groups)
             play("Once more, nothing is left to do:", box, groups)
-    print("\nThe sessions of the demo were closed, the engine stopped, nothing is left behind. Next: README.md.")
+    print(f"\nThe sessions of the demo were closed, and the engine stopped. What is left is the report: {PAGE}")
+    print("Next: README.md")
 
 
 if __name__ == "__main__":

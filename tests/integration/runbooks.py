@@ -11,7 +11,7 @@ import typing as t
 from pathlib import Path
 
 from integration.cluster import Client, Cluster, Scene, eventually
-from integration.test_playbooks import play
+from integration.playbook import play
 from psycopg2 import sql
 
 NAME = "gpops_it"
@@ -55,7 +55,9 @@ class Run:
 
 def run(runbook: str, cluster: Cluster, tmp_path: Path, mode: str, **settings: t.Any) -> Run:
     """Run the playbook of the collection with these settings, and read its report."""
-    values = {f"gp_remediation_{name}": value for name, value in settings.items()}
+    values = {f"gp_remediation_{name}": value for name, value in settings.items() if name != "connection"}
+    if "connection" in settings:
+        values["gp_connection"] = settings["connection"]
     values.setdefault("gp_remediation_state_dir", str(tmp_path / "state"))
     options = ["-e", json.dumps(values)]
     if mode != "report":

@@ -14,7 +14,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from integration.cluster import Cluster, Scene
-from integration.test_playbooks import play, succeeded
+from integration.playbook import play, succeeded
 from pages import playbooks, statements
 from pages.rst import PAGES, Block, blocks, pages
 

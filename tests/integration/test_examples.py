@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from integration.cluster import Cluster, Scene, eventually
-from integration.playbook import play, succeeded
-from integration.run_playbook import ansible_environment, output, run_playbook
+from integration.playbook import ansible_environment, output, play, run_playbook, succeeded
 from integration.test_gp_resource_group import dropped
 from psycopg2 import sql
 
@@ -116,11 +115,11 @@ def test_the_inventories_are_applied_and_then_without_drift(cluster: Cluster, sc
         here = {"gp_connection": cluster.login(cluster.admin), "ansible_connection": "local"}
         options = ["--limit", host, "-e", json.dumps(here)]
         with prepared(scene):
-            before = run_playbook("resource_groups_drift", inventory, tmp_path, *options)
+            before = run_playbook("gpops.toolkit.resource_groups_drift", inventory, tmp_path, *options)
             assert before.returncode == 2, output(before)
-            applied = run_playbook("resource_groups", inventory, tmp_path, *options)
+            applied = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path, *options)
             assert applied.returncode == 0, output(applied)
-            after = run_playbook("resource_groups_drift", inventory, tmp_path, *options)
+            after = run_playbook("gpops.toolkit.resource_groups_drift", inventory, tmp_path, *options)
             assert after.returncode == 0, output(after)
 
 
@@ -142,7 +141,7 @@ def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
     for name, more in commands:
         if not more and name == "resource_groups":
             continue  # the tests of the role apply groups, and put them back
-        done = run_playbook(name, inventory, tmp_path, "-e", here, *more.split())
+        done = run_playbook(f"gpops.toolkit.{name}", inventory, tmp_path, "-e", here, *more.split())
         assert done.returncode == (2 if name == "resource_groups_drift" else 0), output(done)
         assert "default_group" in output(done)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 from integration.cluster import Cluster, Scene
+from integration.playbook import play, succeeded
 from integration.run_module import run_module
-from integration.test_playbooks import MODULES, ROOT, play, succeeded
+from integration.test_playbooks import MODULES, ROOT
 
 # What Ansible itself puts into every result.
 _ANSIBLES = {"changed", "failed", "invocation", "msg", "warnings", "deprecations", "exception", "option"}

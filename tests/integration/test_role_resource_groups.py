@@ -14,7 +14,7 @@ from pathlib import Path
 import junitparser
 import pytest
 from integration.cluster import Cluster, Scene, eventually
-from integration.run_playbook import messages, output, run_playbook
+from integration.playbook import messages, output, run_playbook
 from integration.test_gp_resource_group import A, B, cpu, dropped, info
 
 # What the readers of JUnit XML have in common: of each element its attributes and children, in order.
@@ -85,24 +85,30 @@ def cases(path: Path) -> dict[tuple[str, str], list[tuple[str, str]]]:
 def test_applied_then_unchanged_then_drift_then_none(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
     inventory = fleet(cluster, dwh=[{**wish(cluster), "roles": [cluster.user]}])
     report = tmp_path / "new folder" / "drift.xml"
-    checked = run_playbook("resource_groups", inventory, tmp_path, "--check", "--diff")
+    checked = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path, "--check", "--diff")
     assert (checked.returncode, "changed=1" in checked.stdout) == (0, True), output(checked)
     assert "+++ after" in checked.stdout
     assert A not in info(cluster)
-    applied = run_playbook("resource_groups", inventory, tmp_path)
+    applied = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path)
     assert (applied.returncode, "changed=1" in applied.stdout) == (0, True), output(applied)
     assert messages(applied, "Show the statements")[0].startswith(f'CREATE RESOURCE GROUP "{A}"')
-    again = run_playbook("resource_groups", inventory, tmp_path)
+    again = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path)
     assert (again.returncode, "changed=0" in again.stdout) == (0, True), output(again)
     none = run_playbook(
-        "resource_groups_drift", inventory, tmp_path, "-e", json.dumps({"gp_resource_groups_junit": str(report)})
+        "gpops.toolkit.resource_groups_drift",
+        inventory,
+        tmp_path,
+        "-e",
+        json.dumps({"gp_resource_groups_junit": str(report)}),
     )
     assert none.returncode == 0, output(none)
     assert cases(report) == {("dwh", A): []}
 
     scene.sql(f"ALTER RESOURCE GROUP {A} SET concurrency 9")
     scene.sql(f'ALTER ROLE "{cluster.user}" RESOURCE GROUP default_group')
-    drift = run_playbook("resource_groups_drift", inventory, tmp_path, "-e", "gp_resource_groups_junit=relative.xml")
+    drift = run_playbook(
+        "gpops.toolkit.resource_groups_drift", inventory, tmp_path, "-e", "gp_resource_groups_junit=relative.xml"
+    )
     assert drift.returncode == 2, output(drift)
     lines = [
         f"dwh: group {A}: concurrency is 9, should be 3",
@@ -112,8 +118,8 @@ def test_applied_then_unchanged_then_drift_then_none(cluster: Cluster, scene: Sc
     assert set(lines) <= set(messages(drift, "Sum up"))
     assert cases(tmp_path / "relative.xml")["dwh", A] == [("Failure", lines[0])]
     assert info(cluster)[A]["concurrency"] == 9
-    assert run_playbook("resource_groups", inventory, tmp_path).returncode == 0
-    assert run_playbook("resource_groups_drift", inventory, tmp_path).returncode == 0
+    assert run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path).returncode == 0
+    assert run_playbook("gpops.toolkit.resource_groups_drift", inventory, tmp_path).returncode == 0
 
 
 def test_all_of_a_fleet_are_examined_before_it_fails(cluster: Cluster, tmp_path: Path) -> None:
@@ -134,7 +140,9 @@ def test_all_of_a_fleet_are_examined_before_it_fails(cluster: Cluster, tmp_path:
     hosts["far"] |= {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     hosts["secret"]["gp_connection"] = {"login_password": "{{ vault_nobody_has }}"}
     options = ["-e", "gp_resource_groups_junit=drift.xml", "--forks", "3"]
-    found = run_playbook("resource_groups_drift", inventory, tmp_path, *options, ANSIBLE_ANY_ERRORS_FATAL="true")
+    found = run_playbook(
+        "gpops.toolkit.resource_groups_drift", inventory, tmp_path, *options, ANSIBLE_ANY_ERRORS_FATAL="true"
+    )
     assert found.returncode != 0
     lines = messages(found, "Sum up")
     assert lines[0] == "clusters: 8; as declared: 2; with drift: 1; not examined: 5"
@@ -170,14 +178,14 @@ def test_nothing_that_the_user_says_makes_the_gate_change_anything(cluster: Clus
     inventory = fleet(cluster, dwh=[wish(cluster)])
     inventory["all"]["vars"] |= {"ansible_check_mode": False, "check_mode": False}
     options = ["-e", "ansible_check_mode=false", "-e", "check_mode=false", "--diff"]
-    assert run_playbook("resource_groups_drift", inventory, tmp_path, *options).returncode != 0
+    assert run_playbook("gpops.toolkit.resource_groups_drift", inventory, tmp_path, *options).returncode != 0
     assert A not in info(cluster)
 
 
 @pytest.mark.parametrize("arguments", [["-e", "gp_hosts=nobody"], ["-e", "gp_hosts=dwh", "--limit", "other"]])
 def test_a_gate_that_looks_at_nobody_is_not_open(cluster: Cluster, tmp_path: Path, arguments: list[str]) -> None:
     inventory = fleet(cluster, dwh=[], other=[])
-    found = run_playbook("resource_groups_drift", inventory, tmp_path, *arguments)
+    found = run_playbook("gpops.toolkit.resource_groups_drift", inventory, tmp_path, *arguments)
     assert found.returncode != 0
     assert "gp_hosts: no cluster to examine" in output(found)
 
@@ -185,34 +193,44 @@ def test_a_gate_that_looks_at_nobody_is_not_open(cluster: Cluster, tmp_path: Pat
 def test_settings_from_the_command_line_are_strings(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
     scene.sql(f'ALTER ROLE "{cluster.other}" RESOURCE GROUP default_group')
     inventory = fleet(cluster, dwh=[{**wish(cluster), "roles": [cluster.user]}])
-    assert run_playbook("resource_groups", inventory, tmp_path).returncode == 0
+    assert run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path).returncode == 0
     scene.sql(f'ALTER ROLE "{cluster.other}" RESOURCE GROUP {A}')
     strings = ["-e", "gp_resource_groups_purge_roles=false gp_resource_groups_wait=true gp_resource_groups_roles_to="]
-    kept = run_playbook("resource_groups", inventory, tmp_path, *strings, "-e", "gp_resource_groups_wait_timeout=1s")
+    kept = run_playbook(
+        "gpops.toolkit.resource_groups", inventory, tmp_path, *strings, "-e", "gp_resource_groups_wait_timeout=1s"
+    )
     assert (kept.returncode, "changed=0" in kept.stdout) == (0, True), output(kept)
-    purged = run_playbook("resource_groups", inventory, tmp_path, "-e", "gp_resource_groups_purge_roles=true")
+    purged = run_playbook(
+        "gpops.toolkit.resource_groups", inventory, tmp_path, "-e", "gp_resource_groups_purge_roles=true"
+    )
     assert purged.returncode == 0, output(purged)
     assert info(cluster)[A]["roles"] == [cluster.user]
     absent = json.dumps({"gp_resource_groups_desired": [{"name": A, "state": "absent"}]})
     gone = run_playbook(
-        "resource_groups", inventory, tmp_path, "-e", absent, "-e", "gp_resource_groups_roles_to=default_group"
+        "gpops.toolkit.resource_groups",
+        inventory,
+        tmp_path,
+        "-e",
+        absent,
+        "-e",
+        "gp_resource_groups_roles_to=default_group",
     )
     assert gone.returncode == 0, output(gone)
     assert A not in info(cluster)
-    refused = run_playbook("resource_groups", inventory, tmp_path, "-e", "gp_resource_groups_desired=[]x")
+    refused = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path, "-e", "gp_resource_groups_desired=[]x")
     assert refused.returncode != 0
     assert "gp_resource_groups_desired" in output(refused)
 
 
 def test_an_empty_list_declares_nothing_and_drops_nothing_by_mistake(cluster: Cluster, tmp_path: Path) -> None:
     inventory = fleet(cluster, dwh=[])
-    done = run_playbook("resource_groups", inventory, tmp_path)
+    done = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path)
     assert (done.returncode, "changed=0" in done.stdout) == (0, True), output(done)
-    refused = run_playbook("resource_groups", inventory, tmp_path, "-e", "gp_resource_groups_purge=true")
+    refused = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path, "-e", "gp_resource_groups_purge=true")
     assert refused.returncode != 0
     assert "purge_all" in output(refused)
     del inventory["all"]["hosts"]["dwh"]["gp_resource_groups_desired"]
-    undefined = run_playbook("resource_groups", inventory, tmp_path)
+    undefined = run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path)
     assert undefined.returncode != 0
     assert "missing required arguments: gp_resource_groups_desired" in output(undefined)
 
@@ -229,13 +247,13 @@ def test_without_a_connection_the_environment_says_it_and_no_password_is_shown(
         "PGPASSWORD": cluster.password(cluster.admin),
         "PGDATABASE": cluster.database,
     }
-    done = run_playbook("resource_groups_drift", inventory, tmp_path, **login)
+    done = run_playbook("gpops.toolkit.resource_groups_drift", inventory, tmp_path, **login)
     assert done.returncode == 0, output(done)
     secret = "not-the-right-one-42"
     inventory = fleet(cluster, dwh=[{"name": "default_group"}])
     inventory["all"]["vars"]["gp_connection"]["login_password"] = secret
     refused = run_playbook(
-        "resource_groups_drift", inventory, tmp_path, "-vvvv", "-e", "gp_resource_groups_junit=drift.xml"
+        "gpops.toolkit.resource_groups_drift", inventory, tmp_path, "-vvvv", "-e", "gp_resource_groups_junit=drift.xml"
     )
     assert refused.returncode != 0 or not cluster.embedded
     assert secret not in output(refused)

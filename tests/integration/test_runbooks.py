@@ -18,8 +18,9 @@ import yaml
 from integration import runbooks
 from integration.cluster import Cluster, Scene, eventually
 from integration.conftest import EXTERNAL, FAMILIES
+from integration.playbook import play, succeeded
 from integration.runbooks import Situation, check_victims, fingerprint, is_there, run
-from integration.test_playbooks import ROOT, play, succeeded
+from integration.test_playbooks import ROOT
 
 ALWAYS = ["00:00-24:00"]
 Build = t.Callable[[Scene], Situation]
@@ -349,6 +350,21 @@ def test_triage(scene: Scene, tmp_path: Path) -> None:
     assert done.code == 0, done.out
     assert done.victims == {root.pid}
     eventually(waiter.is_done, "the waiter goes on")
+
+
+@on("gp7")
+def test_triage_goes_on_where_groups_cannot_be_read(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    if cluster.family == "gp6":
+        pytest.skip("on Greenplum 6 every role reads the groups, also from a full one")
+    scene.group(cluster.ops)
+    holder = scene.client(cluster.ops).run(*runbooks.IDLE_IN_TRANSACTION)
+    told = run("triage", cluster, tmp_path, "report", connection={**cluster.login(cluster.ops), "timeout": 3})
+    assert told.code == 0, told.out
+    assert told.report["groups"]["failed"] is True
+    assert "is full" in told.report["groups"]["msg"]
+    assert "The resource groups could not be read" in told.page.read_text(encoding="utf-8")
+    assert holder.pid in [one["pid"] for one in told.report["processes"]["processes"]]
 
 
 # One guard for each; those of remediate, triage, reopen and relieve_connection_saturation are tested above.

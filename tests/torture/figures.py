@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import threading
 import typing as t
 from pathlib import Path
 
 from torture.scale import FULL
 
 FOLDER = Path(__file__).resolve().parent / "figures"
-_LOCK = threading.Lock()
 
 
 def record(chapter: str, engine: str, figures: t.Mapping[str, t.Any]) -> None:
@@ -23,8 +22,9 @@ def record(chapter: str, engine: str, figures: t.Mapping[str, t.Any]) -> None:
     if not FULL and kind == "embedded":
         return
     path = FOLDER / f"{kind}.json"
-    with _LOCK:
-        FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         known = json.loads(path.read_text("utf-8")) if path.exists() else {}
         known.setdefault(chapter, {}).setdefault(engine, {}).update(figures)
         path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")

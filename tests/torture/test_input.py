@@ -225,3 +225,13 @@ def test_infinity(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str
         if spec["type"] in ("int", "float", "bool"):
             options = {**cluster.login(cluster.admin), **required.get(module, {}), name: float("inf")}
             assert check(run_here(module, options, monkeypatch)) != "success"
+
+
+@pytest.mark.parametrize("module", sorted(specs()))
+def test_half_of_a_pair(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    required = {"gp_backend": {"state": "cancelled"}, "gp_resource_group": {"name": "x", "state": "absent"}}
+    for name, spec in specs()[module].items():
+        if name not in FIXED and spec["type"] in ("str", "path", "list"):
+            value: t.Any = ["\ud800"] if spec["type"] == "list" else "\ud800"
+            options = {**cluster.login(cluster.admin), **required.get(module, {}), name: value}
+            assert check(run_here(module, options, monkeypatch)) != "success", name

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many round trips each operation takes: over a long line they are what a task costs."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from integration.cluster import Cluster, Scene
+from integration.run_module import Outcome, run_module
+from integration.tap import Tap, login_through
+
+NAME = "gpops it trips"
+
+
+def through(cluster: Cluster, role: str, module: str, **options: t.Any) -> tuple[Outcome, Tap]:
+    with Tap(cluster.host, cluster.port) as tap:
+        found = run_module(module, {**login_through(tap, cluster.login(role)), **options})
+    assert not found.failed, found
+    return found, tap
+
+
+@pytest.mark.parametrize("role", ["admin", "ops", "user"])
+@pytest.mark.parametrize("options", [{}, {"fields": ["pid"]}, {"blocking": 1}])
+def test_a_look_takes_three(role: str, options: dict[str, t.Any], cluster: Cluster) -> None:
+    _found, tap = through(cluster, getattr(cluster, role), "gp_process_info", **options)
+    assert (tap.connections, len(tap.statements)) == (1, 3), tap.statements
+
+
+@pytest.mark.parametrize("state", ["cancelled", "terminated"])
+def test_signals_take_four_and_one_for_each_look(state: str, cluster: Cluster, scene: Scene) -> None:
+    for _number in range(5):
+        scene.state(scene.client(cluster.user, name=NAME).start("SELECT pg_sleep(600)"), "active")
+    options = {"state": state, "application_names": [NAME]}
+    found, tap = through(cluster, cluster.admin, "gp_backend", **options)
+    assert found["counts"] == {state: 5}
+    signals = [number for number, text in enumerate(tap.statements) if "_backend(a.pid" in text]
+    assert signals == [3], tap.statements
+    # All after it looks whether they are gone.
+    looks = tap.statements[4:]
+    assert looks
+    assert all(text.startswith("SELECT a.pid, a.sess_id") for text in looks)
+    assert tap.connections == 1
+
+
+def test_the_managed_interface_takes_a_connection_where_a_full_group_would_hold_it(
+    cluster: Cluster, scene: Scene
+) -> None:
+    """After a call of mdb_toolkit the next statement of an ordinary role may wait, but on Greenplum 6."""
+    scene.client(cluster.user, name=NAME)
+    options = {"state": "terminated", "application_names": [NAME], "wait": False}
+    _found, tap = through(cluster, cluster.ops, "gp_backend", **options)
+    # The signal and the one look.
+    renewals = 0 if cluster.family == "gp6" else 2
+    assert (tap.connections, len(tap.statements)) == (1 + renewals, 5 + renewals), tap.statements
+
+
+def groups(cluster: Cluster, number: int, concurrency: int) -> dict[str, t.Any]:
+    cpu = {"cpu_rate_limit": 1, "memory_limit": 1} if cluster.family == "gp6" else {"cpu_max_percent": 1}
+    names = [f"gpops_it_trips_{each}" for each in range(number)]
+    return {"groups": [{"name": name, "concurrency": concurrency, **cpu} for name in names]}
+
+
+def test_a_plan_takes_four_more_than_its_changes(cluster: Cluster) -> None:
+    try:
+        made, tap = through(cluster, cluster.admin, "gp_resource_group", **groups(cluster, 3, 2))
+        assert len(tap.statements) <= len(made["statements"]) + 4, tap.statements
+        raised, tap = through(cluster, cluster.admin, "gp_resource_group", **groups(cluster, 3, 3))
+        assert len(raised["statements"]) == 3
+        assert len(tap.statements) == 3 + 4, tap.statements
+        same, tap = through(cluster, cluster.admin, "gp_resource_group", **groups(cluster, 3, 3))
+        assert (same["changed"], len(tap.statements)) == (False, 3)
+        # And two for what runs in the groups, before and after, where that matters.
+        lowered, tap = through(cluster, cluster.admin, "gp_resource_group", **groups(cluster, 3, 1))
+        assert len(lowered["statements"]) == 3
+        assert len(tap.statements) == 3 + 6, tap.statements
+    finally:
+        gone = [{"name": each["name"], "state": "absent"} for each in groups(cluster, 3, 1)["groups"]]
+        dropped, tap = through(cluster, cluster.admin, "gp_resource_group", groups=gone)
+        assert len(tap.statements) <= len(dropped["statements"]) + 5, tap.statements
+        assert tap.connections == 1
+
+
+def test_reading_groups_takes_three(cluster: Cluster) -> None:
+    _found, tap = through(cluster, cluster.admin, "gp_resource_group_info")
+    assert (tap.connections, len(tap.statements)) == (1, 3)
+
+
+def test_policies_share_a_look(cluster: Cluster) -> None:
+    """Settings, engine, guards and one look, however many policies there are."""
+    policies = [
+        {"name": f"policy {number}", "state": "terminated", "application_names": [f"{NAME} {number}"]}
+        for number in range(5)
+    ]
+    for number in (1, 5):
+        _found, tap = through(cluster, cluster.admin, "gp_policy", policies=policies[:number])
+        assert tap.connections == 1
+        assert len(tap.statements) <= 4, tap.statements
