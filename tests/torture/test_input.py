@@ -14,6 +14,7 @@ import io
 import json
 import os
 import typing as t
+import warnings
 
 import ansible.module_utils.basic
 import pytest
@@ -150,7 +151,8 @@ def run_here(name: str, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ansible.module_utils.basic, "_ANSIBLE_ARGS", arguments.encode())
     monkeypatch.setattr(ansible.module_utils.basic, "_ANSIBLE_PROFILE", "legacy")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own about odd expressions, which go to the standard error
         forge.modules()[name]()
     text = printed.getvalue()
     # What a terminal would obey.
