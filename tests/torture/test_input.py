@@ -237,3 +237,9 @@ def test_half_of_a_pair(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, modul
             value: t.Any = ["\ud800"] if spec["type"] == "list" else "\ud800"
             options = {**cluster.login(cluster.admin), **required.get(module, {}), name: value}
             assert check(run_here(module, options, monkeypatch)) != "success", name
+
+
+@pytest.mark.parametrize("key", ["\0", "a\0b", "\ud800"])
+def test_a_key_that_is_no_text(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    options = {**cluster.login(cluster.admin), "connect_params": {key: "x"}}
+    assert check(run_here("gp_process_info", options, monkeypatch)) != "success"
