@@ -28,6 +28,7 @@ TARGETS = {
     "contract": "the embedded engine against what real engines answered",
     "integration": "modules, roles and playbooks against embedded engines",
     "molecule": "the roles by their scenarios",
+    "torture-short": "the modules on servers that are not as they should be",
     "docs-site": "the documentation as a site",
     "importer": "the tarball, and what Ansible Galaxy says of it",
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: gp_put_back
 short_description: Say what to put back of what was noted
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Takes a note of P(gpops.toolkit.gp_remember#filter) and what is there now. What still has the value that was set is
     to be put back. What somebody changed since is left, and so is what is gone.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: gp_remember
 short_description: Note what a plan changes, so that it can be put back
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Takes what M(gpops.toolkit.gp_resource_group) or M(gpops.toolkit.gp_admission) returned in check mode, and returns a
     note of the options that differ. Keep it somewhere before the change, and give it to

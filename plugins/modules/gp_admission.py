@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_admission
 short_description: Say who may connect to a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sets the connection limits of databases, and the connection limits and the right to log in of roles. With it a
     cluster is closed for maintenance and opened again, and a role is kept out.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_backend
 short_description: Cancel statements or terminate sessions of a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Cancels the running statements, or terminates the sessions, that the options select, any number in one task,
     and looks until each is gone.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_policy
 short_description: Apply remediation policies to the sessions of a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Applies any number of named policies in one run over one connection. Each policy says which sessions or statements
     are to end, and why. Each sees what those before it left.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_process_info
 short_description: List the client processes of a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Lists the sessions of the coordinator in one round trip, selects among them, and says who blocks whom
     anywhere in the cluster.

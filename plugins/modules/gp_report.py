@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_report
 short_description: Write a report on the sessions of a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes what other modules of this collection returned as JSON and as one HTML page that can be attached to a ticket.
   - The page needs no network and has no script. It says first what is conspicuous, such as who holds up whom and which

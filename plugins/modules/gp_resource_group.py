@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_resource_group
 short_description: Declare resource groups of a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes resource groups what the options say. One group by options, or with O(groups) a list of them as one plan.
   - Only what differs is changed, one statement each, in an order in which every step is legal. On Greenplum 6 that

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: gp_resource_group_info
 short_description: Read the resource groups of a Greenplum or Cloudberry cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns the configuration of resource groups, the roles assigned to them and, on request, what runs and waits in
     them.

@@ -37,9 +37,10 @@ class Playbook:
 
 def playbook(name: str) -> Playbook:
     """What the comments at the head of the playbook say."""
-    lines = (FOLDER / f"{name}.yml").read_text(encoding="utf-8").split("\n\n- ", 1)[0].splitlines()
-    comments = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines if line.startswith("#"))
-    words, command, *rest = comments.partition("SPDX-License-Identifier: GPL-3.0-or-later\n")[2].split("\n\n")
+    # The licence is the first paragraph of the file.
+    comments = (FOLDER / f"{name}.yml").read_text(encoding="utf-8").split("\n\n")[1]
+    plain = "\n".join(line.removeprefix("#").removeprefix(" ") for line in comments.splitlines())
+    words, command, *rest = plain.split("\n\n")
     found = (_VARIABLE.match(line) for line in rest[0].splitlines())
     variables = {match["name"]: match["words"] for match in found if match}
     return Playbook(name, _joined(words), command.strip(), variables, [_joined(note) for note in rest[1:]])

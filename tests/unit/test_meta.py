@@ -104,3 +104,16 @@ def test_what_the_checklist_names_is_there() -> None:
     targets = [name for found in re.findall(r"`make ([\w -]+)`", text) for name in found.split()]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [name for name in targets if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+
+
+def test_the_changelog_names_all_there_is() -> None:
+    releases = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))["releases"]
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    assert version in releases, 'run "make release"'
+    listed = set()
+    for release in releases.values():
+        kinds = [release.get("modules", []), *release.get("plugins", {}).values(), *release.get("objects", {}).values()]
+        listed |= {entry["name"] for entries in kinds for entry in entries}
+    there = {path.stem for pattern in ("plugins/modules/*.py", "plugins/filter/*.py") for path in ROOT.glob(pattern)}
+    there |= {path.stem for path in ROOT.glob("playbooks/*.yml")} | {path.name for path in ROOT.glob("roles/*")}
+    assert sorted(there - listed) == []
