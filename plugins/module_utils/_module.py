@@ -86,11 +86,15 @@ def _refuse(message: str) -> t.NoReturn:
 def _check_texts(values: t.Mapping[str, t.Any], prefix: str = "") -> None:
     """No text can hold what the protocol cannot: the server would see another text, cut off."""
     for name, value in values.items():
-        for part in value if isinstance(value, list) else [value]:
+        # The name too: of a parameter in connect_params it is the user's.
+        for part in [name, *(value if isinstance(value, list) else [value])]:
             if isinstance(part, dict):
                 _check_texts(part, f"{prefix}{name}.")
             elif isinstance(part, str) and ("\0" in part or not _is_encodable(part)):
-                raise OptionError(prefix + name, "it has a NUL character or half of a surrogate pair, which is no text")
+                raise OptionError(
+                    (prefix + name).encode("ascii", "backslashreplace").decode().replace("\0", "\\0"),
+                    "it has a NUL character or half of a surrogate pair, which is no text",
+                )
 
 
 def _is_encodable(text: str) -> bool:

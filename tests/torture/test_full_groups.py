@@ -42,8 +42,7 @@ def expected(module: str, kind: str, cluster: Cluster) -> str:
     if cluster.family != "gp6":  # views outside of pg_catalog wait there, and statements too
         return "is full"
     # Only a managed service lets others than superusers change groups.
-    allowed = module == "gp_resource_group_info" or (kind == "ops" and cluster.embedded)
-    return "works" if allowed else "is not allowed to"
+    return "is not allowed to" if module == "gp_resource_group" else "works"
 
 
 @pytest.mark.parametrize("room", [1, 0])

