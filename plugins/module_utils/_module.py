@@ -80,7 +80,7 @@ def run_module(definition: Definition) -> None:
 def _refuse(message: str) -> t.NoReturn:
     """End as a module does that Ansible could not make."""
     sys.stdout.write(json.dumps({"failed": True, "msg": message}))
-    sys.exit(1)
+    raise SystemExit(1)
 
 
 def _check_texts(values: t.Mapping[str, t.Any], prefix: str = "") -> None:

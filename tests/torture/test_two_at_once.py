@@ -39,7 +39,9 @@ def test_both_end_the_same_sessions(cluster: Cluster, state: str) -> None:
 
 def end_twice(cluster: Cluster, scene: Scene, state: str) -> collections.Counter[str]:
     tag = fresh_tag()
-    clients = [scene.client(cluster.user, name=tag).start("SELECT pg_catalog.pg_sleep(600)") for _ in range(SESSIONS)]
+    clients = [
+        scene.client(cluster.user, name=tag).start("SELECT pg_catalog.pg_sleep(600)") for _session in range(SESSIONS)
+    ]
     for client in clients:
         scene.state(client, "active")
     task = {**cluster.login(cluster.ops), "state": state, "application_names": [tag]}

@@ -211,9 +211,7 @@ def churned(box: SmallSpace, seconds: float, by_module: bool) -> tuple[Tally, Ch
     return tally, churn
 
 
-@pytest.mark.parametrize(
-    "by_module", scaled([False], [True, False]), ids=lambda module: "module" if module else "statement"
-)
+@pytest.mark.parametrize("by_module", scaled([False], [True, False]), ids={True: "module", False: "statement"}.get)
 @pytest.mark.parametrize("profile", scaled(["gp7"], ["gp6", "gp7", "cb"]))
 def test_nobody_is_hit_by_mistake_while_pids_come_again(
     profile: str, by_module: bool, monkeypatch: pytest.MonkeyPatch

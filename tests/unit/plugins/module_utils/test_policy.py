@@ -191,7 +191,7 @@ class Server:
         return "ops"
 
 
-Run = t.Callable[..., tuple[dict[str, t.Any], GpopsError | None]]
+Run = t.Callable[..., tuple[dict[str, t.Any], "GpopsError | None"]]
 
 
 @pytest.fixture
