@@ -15,6 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from integration.cluster import Cluster, Scene
 from integration.playbook import play, succeeded
+from integration.test_playbooks import MODULES
 from pages import playbooks, statements
 from pages.rst import PAGES, Block, blocks, pages
 
@@ -85,3 +86,25 @@ def test_the_statements_are_those_that_are_sent(cluster: Cluster, scene: Scene) 
         pytest.skip("the page is recorded on embedded engines")
     written = (PAGES / "statements.rst").read_text(encoding="utf-8")
     assert statements.section(cluster, scene) in written, 'run "make pages"'
+
+
+def test_the_action_group_hands_the_connection_to_every_module(cluster: Cluster, tmp_path: Path) -> None:
+    # As the guide says; a module that did not get it would go to the local socket, where nobody listens.
+    options: dict[str, dict[str, t.Any]] = {
+        "gp_admission": {"roles": [{"name": cluster.other, "login": True}]},
+        "gp_backend": {"state": "terminated", "users": ["nobody"]},
+        "gp_policy": {"policies": []},
+        "gp_process_info": {},
+        "gp_report": {"dest": str(tmp_path / "reports"), "name": "it"},
+        "gp_resource_group": {"name": "default_group"},
+        "gp_resource_group_info": {},
+    }
+    assert list(options) == MODULES
+    plays = {
+        "hosts": "gp",
+        "gather_facts": False,
+        "environment": {"PGPORT": "1", "PGHOST": "/nowhere", "PGUSER": "nobody"},
+        "module_defaults": {"group/gpops.toolkit.gp": "{{ gp_connection }}"},
+        "tasks": [{f"gpops.toolkit.{module}": options[module]} for module in MODULES],
+    }
+    assert f"ok={len(MODULES)} " in succeeded(play([plays], cluster, tmp_path, "--check"))
