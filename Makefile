@@ -146,8 +146,9 @@ unit: venv  ## tests without a server
 contract: venv  ## the sandbox behaves as the recorded engines
 	$(PY) -m pytest tests/sandbox/tests tests/contract
 
+# Side by side on embedded engines, of which each process has its own; one after the other on a real cluster.
 integration: venv  ## modules, roles and playbooks against the sandbox
-	$(PY) -m pytest tests/integration
+	$(PY) -m pytest tests/integration $(if $(GPOPS_TEST_HOST),,--numprocesses=3 --dist=loadfile)
 
 molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for another engine
 	molecule test --all

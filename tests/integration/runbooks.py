@@ -143,7 +143,7 @@ def lock_jam(scene: Scene) -> Situation:
     def relieved() -> bool:
         return all(client.error is None and client.is_done() for client in waiters)
 
-    settings = {"min_transaction_age": "0", "application_names": [NAME]}
+    settings = {"application_names": [NAME]}
     return Situation(settings, [root], [*waiters, holder], relieved=relieved)
 
 
