@@ -205,6 +205,9 @@ def group_to_drain(scene: Scene) -> Situation:
 def _full(scene: Scene) -> tuple[str, Client, Client, list[Client]]:
     user = scene.cluster.user
     group = scene.group(user)
+    if scene.cluster.family == "gp6":
+        # With memory of its own, a group gives slots only as long as some of it is left.
+        scene.sql(sql.SQL("ALTER RESOURCE GROUP {} SET memory_limit 0").format(sql.Identifier(group)))
     scene.sql(sql.SQL("ALTER RESOURCE GROUP {} SET concurrency 2").format(sql.Identifier(group)))
     working = scene.client(user).start(SLEEP)
     scene.state(working, "active")

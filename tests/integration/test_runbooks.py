@@ -229,6 +229,7 @@ def test_a_raised_group_is_restored(scene: Scene, tmp_path: Path) -> None:
     assert failed.code != 0
     assert failed.victims == set()
     assert concurrency(scene, group) == 3
+    assert "3 run, 2 wait, concurrency is 3" in failed.out
     # Again does not add up: it is measured from what it was at first.
     again = run("relieve_group_queue", scene.cluster, tmp_path, "enforce", **{**settings, "raise_to_at_most": 100})
     assert concurrency(scene, group) == 4, again.out
