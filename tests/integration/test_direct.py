@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import typing as t
 from pathlib import Path
@@ -151,7 +152,7 @@ def test_it_really_ends_sessions(cluster: Cluster, scene: Scene, tmp_path: Path)
 
 def test_when_it_falls_back(cluster: Cluster, tmp_path: Path) -> None:
     wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
     login = cluster.login(cluster.admin)
     cases: dict[str, dict[str, t.Any]] = {
@@ -179,7 +180,7 @@ def test_a_controller_without_the_driver(cluster: Cluster, tmp_path: Path) -> No
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "psycopg2.py").write_text("raise ImportError('not here')", encoding="utf-8")
     wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    wrapper.write_text(f'#!/bin/sh\nunset PYTHONPATH\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
     login = cluster.login(cluster.admin)
     other = task("gp_process_info", "other", login, vars={"ansible_python_interpreter": str(wrapper)})

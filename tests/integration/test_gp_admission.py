@@ -11,11 +11,10 @@ import typing as t
 
 import psycopg2
 import pytest
-from integration.cluster import Cluster, Scene
+from integration.cluster import MARGIN, Cluster, Scene
 from integration.run_module import Outcome, run_module
 from psycopg2 import sql
 
-MARGIN = 2.0
 ODD = 'Gpops it; "odd" [1]'
 
 

@@ -9,11 +9,10 @@ import time
 import typing as t
 
 import pytest
-from integration.cluster import Client, Cluster, Scene, eventually
+from integration.cluster import MARGIN, Client, Cluster, Scene, eventually
 from integration.run_module import Outcome, run_module
 from integration.tap import Tap, login_through
 
-MARGIN = 2.0
 NAME = "gpops victim"
 SIGNALS = ("cancel_backend", "terminate_backend")
 

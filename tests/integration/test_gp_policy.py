@@ -15,11 +15,10 @@ import psycopg2
 import pytest
 import yaml
 from ansible_collections.gpops.toolkit.plugins.modules import gp_policy
-from integration.cluster import Client, Cluster, Scene, eventually
+from integration.cluster import MARGIN, Client, Cluster, Scene, eventually
 from integration.run_module import Outcome, run_module
 from integration.tap import Tap, login_through
 
-MARGIN = 3.0
 NAME = "gpops victim"
 OTHER_NAME = "gpops bystander"
 SIGNALS = ("cancel_backend(a.pid", "terminate_backend(a.pid")

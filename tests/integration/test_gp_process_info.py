@@ -11,12 +11,11 @@ import typing as t
 
 import psycopg2
 import pytest
-from integration.cluster import Cluster, Scene, eventually
+from integration.cluster import MARGIN, Cluster, Scene, eventually
 from integration.run_module import Outcome, run_module
 from integration.tap import Tap, login_through
 
 # How much longer than its timeout a module may take: Python itself starts and ends in that time.
-MARGIN = 2.0
 
 
 def info(cluster: Cluster, role: str | None = None, database: str | None = None, **options: t.Any) -> Outcome:

@@ -12,13 +12,12 @@ import typing as t
 
 import psycopg2
 import pytest
-from integration.cluster import Cluster, Scene, eventually
+from integration.cluster import MARGIN, Cluster, Scene, eventually
 from integration.run_module import Outcome, run_module
 from integration.tap import Tap, login_through
 from psycopg2 import sql
 
 A, B, ODD = "gpops_it_a", "gpops_it_b", 'Gpops it; "odd"'
-MARGIN = 2.0
 
 
 @pytest.fixture(autouse=True)
