@@ -20,10 +20,20 @@ FAMILIES = [EXTERNAL.family] if EXTERNAL else scaled(["gp7"], ["gp6", "gp7", "cb
 @pytest.fixture(scope="session", params=FAMILIES)
 def cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
     """The engine of the environment, or an embedded one."""
+    yield from _engine(request.param)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def own_cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
+    """One that no other chapter uses, for tests that may leave it in any state."""
+    yield from _engine(request.param)
+
+
+def _engine(family: str) -> t.Iterator[Cluster]:
     if EXTERNAL:
         yield EXTERNAL
         return
     from sandbox import Sandbox
 
-    with Sandbox(profile=request.param, max_connections=1400) as box:
-        yield Cluster(family=request.param, host=box.host, port=box.port, embedded=True)
+    with Sandbox(profile=family, max_connections=1400) as box:
+        yield Cluster(family=family, host=box.host, port=box.port, embedded=True)

@@ -89,6 +89,13 @@ NASTY = (
 FIXED = {"login_host", "login_port", "login_user", "login_password", "login_db", "login_unix_socket", "timeout"}
 FIXED |= {"wait", "grace_period", "exclude_users", "cancel_first"}
 
+
+@pytest.fixture(scope="module")
+def cluster(own_cluster: Cluster) -> Cluster:
+    """Hostile options change groups and end sessions: that is no place for the tests after them."""
+    return own_cluster
+
+
 texts = st.one_of(st.sampled_from(NASTY), st.text(st.characters(codec=None), max_size=40))
 values = st.one_of(
     texts,
