@@ -158,7 +158,7 @@ def test_when_it_falls_back(cluster: Cluster, tmp_path: Path) -> None:
     cases: dict[str, dict[str, t.Any]] = {
         "gpops_direct is off": {"vars": {"gpops_direct": "{{ not true }}"}},
         "GPOPS_DIRECT is off": {"environment": {"GPOPS_DIRECT": "no"}},
-        # Ansible starts what is asynchronous without quotes, so where the path of the Python has a space it fails by itself.
+        # Ansible starts what is asynchronous without quotes: a Python whose path has a space fails.
         "it is asynchronous": {"async": 60, "poll": 1, "vars": {"ansible_python_interpreter": str(wrapper)}},
         f"its Python is {wrapper}": {"vars": {"ansible_python_interpreter": str(wrapper)}},
         "LC_ALL of its environment counts at the start of a process": {"environment": {"LC_ALL": "C"}},
