@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 
+INFINITY = "infinity is not allowed; the option takes a number"
 Operation = t.Callable[[t.Mapping[str, t.Any], bool], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
 
 
@@ -63,7 +64,7 @@ def run_module(definition: Definition) -> None:
             supports_check_mode=True,
         )
     except OverflowError:  # Ansible converts .inf to a whole number and does not expect this
-        _refuse("infinity is not allowed; the option takes a number")
+        _refuse(INFINITY)
     except UnicodeEncodeError:  # nor does its log
         _refuse("an option has half of a surrogate pair, which is no text")
     options = dict(module.params)

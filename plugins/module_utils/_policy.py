@@ -350,8 +350,9 @@ class _Job:
         endings: dict[int, _signals.Ending] = {}
         if self._acting:
             self.guard(self._again.findings())
+            waited = any(backend.waiting is not False for backend in t.cast(_goals.Moment, self._moment).backends)
             endings = self._signal(rule, account, step)
-            self._moment, self._settled = None, False
+            self._moment, self._settled = None, rule.request.plan.wait and not waited
         else:
             self._moment = _policies.after(t.cast(_goals.Moment, self._moment), step.now, state)
         account.rounds += 1

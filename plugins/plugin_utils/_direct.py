@@ -26,7 +26,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition, Outcome, perform
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import INFINITY, Definition, Outcome, perform
 
 try:
     from ansible.module_utils.common.json import Direction, get_module_encoder
@@ -125,7 +125,10 @@ def run_in_place(
 ) -> dict[str, t.Any]:
     """What the module would print: validate the options, run the operation, leave out secrets."""
     validated = ArgumentSpecValidator(definition.argument_spec, mutually_exclusive=definition.mutually_exclusive)
-    found = validated.validate(arguments)
+    try:
+        found = validated.validate(arguments)
+    except OverflowError:  # as in run_module
+        return {"failed": True, "msg": INFINITY}
     options = {**arguments, **found.validated_parameters}
     said = _said(found)
     if found.error_messages:

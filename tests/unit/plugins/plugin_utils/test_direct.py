@@ -140,6 +140,7 @@ def as_module(arguments: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[
         {"number": "three", "login_password": "three"},
         {"nonsense": SECRET, "login_password": SECRET},
         {"login_host": "a", "login_unix_socket": "/tmp"},
+        {"number": float("inf")},
         {"groups": [{"nam": 5}]},
         {"groups": [{}]},
         {"home": "a\0b"},
