@@ -78,7 +78,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
     deadline = _connection.Deadline(options["timeout"] + waits)
     endings: dict[int, _signals.Ending] = {}
-    with visit(options) as found:
+    with visit(options, *_engine.needs_of_messages(options)) as found:
         engine = found.engine
         verdicts = _look(found, request, options)
         _check_cap(verdicts, options)

@@ -22,6 +22,7 @@ import time
 import traceback
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils import _startup
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
     advice_for_connect,
     advice_for_statement,
@@ -94,6 +95,9 @@ _OPEN_PARAMS = frozenset(
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
 _CLOSE_SECONDS = 0.5
+# What part of the time the segments get to let a session begin, and at most how many seconds.
+_SEGMENTS_SHARE = 0.25
+_SEGMENTS_SECONDS = 5.0
 MAX_TIMEOUT = 86400
 MAX_PORT = 65535
 # From this PostgreSQL base on; on Greenplum 6 (9.4) every role may set it.
@@ -264,31 +268,63 @@ class _DriverThread:
 
 
 class Session:
-    """One database session in autocommit; no call waits beyond the deadline."""
+    """One database session in autocommit; no call waits beyond the deadline.
 
-    def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline) -> None:
+    Args:
+        options: Those of the module.
+        deadline: The end of O(timeout).
+        settings: More to come with the login, because a segment hangs that a C(SET) would connect to.
+    """
+
+    def __init__(
+        self, options: t.Mapping[str, t.Any], deadline: Deadline, settings: t.Mapping[str, str] | None = None
+    ) -> None:
         self._options = options
         self.deadline = deadline
         self._params = connect_parameters(options, os.environ)
+        self._settings = settings
         self.where = where_to(self._params, os.environ)
-        self._driver = _DriverThread()
         self._closed = False
-        self._connection = self._connect()
-        self.role: str = options.get("session_role") or self._connection.info.user
+        self._begin()
+
+    def _begin(self) -> None:
+        """Log in, bound each wait on the server and step out of the queue of a full group, without waiting for any."""
+        self._limits = _startup.limits(self.deadline.remaining())
+        self._driver = _DriverThread()
+        self._connection = self._log_in()
+        self.role: str = self._options.get("session_role") or self._connection.info.user
         try:
             self._prepare()
+        except DeadlineExceeded:
+            if self._settings is not None or not self._at_startup or not self.deadline.remaining():
+                self.close()
+                raise
+            # This session is left behind: a new one asks for the same in a way that needs no segment.
+            self._settings = self._dispatched()
+            self._begin()
         except GpopsError:
             self.close()
             raise
 
-    def _connect(self) -> t.Any:
-        try:
-            # Refuses what is not libpq's, such as other arguments of the driver.
-            dsn = psycopg2.extensions.make_dsn(**self._params)
-        except (psycopg2.Error, TypeError, ValueError) as error:
-            raise OptionError(
-                "connect_params", f"{' '.join(str(error).split())}; each key must be a libpq connection parameter"
-            ) from None
+    def _log_in(self) -> t.Any:
+        settings = {**self._limits, **(self._settings or {})}
+        params = _startup.with_settings(self._params, os.environ, settings)
+        connection = None
+        if params is not None:
+            _dsn(self._params)
+            try:
+                connection = self._connect(params)
+            except ConnectError as error:
+                if self._settings is not None or not _startup.refused(error.message, settings):
+                    raise
+        connection = connection or self._connect(self._params)
+        name, value = _startup.CANARY
+        # A pooler may also drop them without a word.
+        self._at_startup = connection.get_parameter_status(name) == value
+        return connection
+
+    def _connect(self, params: t.Mapping[str, t.Any]) -> t.Any:
+        dsn = _dsn(params)
 
         def connect() -> t.Any:
             connection = psycopg2.connect(dsn)
@@ -306,45 +342,46 @@ class Session:
             raise ConnectError(_connect_message(self.where, str(error))) from None
 
     def _prepare(self) -> None:
-        """Bound each wait on the server and step out of the queue of a full group; none of this waits itself."""
-        settings = self._settings()
+        # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
+        # and a text of another database that has no equivalent in ours does not fail the listing.
+        settings = [sql.SQL("SET client_encoding = 'SQL_ASCII'")]
+        deadline = self.deadline
+        if not self._at_startup:
+            settings += [_set(name, value) for name, value in self._limits.items()]
+        elif self._settings is None:
+            # What connects to the segments gets a part of the time, so that another way is left.
+            deadline = Deadline(min(_SEGMENTS_SECONDS, self.deadline.remaining() * _SEGMENTS_SHARE))
+        if self._may_bypass() and not (self._at_startup and self._settings):
+            settings.append(_set(_startup.BYPASS, "on"))
+        self._set(settings, deadline)
+        role = self._options.get("session_role")
+        if role and not (self._at_startup and self._settings):
+            self._set_role(role, deadline)
+
+    def _dispatched(self) -> dict[str, str]:
+        """The settings that connect to each segment if they are set in the session."""
+        role = self._options.get("session_role")
+        return {**({_startup.BYPASS: "on"} if self._may_bypass() else {}), **({"role": role} if role else {})}
+
+    def _set(self, settings: t.Sequence[t.Any], deadline: Deadline) -> None:
         try:
-            self.execute(sql.SQL("; ").join(settings))
+            self.execute(sql.SQL("; ").join(settings), deadline=deadline)
         except StatementError:
             for setting in settings:  # an engine or role that may not set one of them may set the others
                 try:
-                    self.execute(setting)
+                    self.execute(setting, deadline=deadline)
                 except StatementError as error:
                     if error.sqlstate not in _SETTING_REFUSED:
                         raise
-        if self._options.get("session_role"):
-            self._set_role(self._options["session_role"])
-
-    def _settings(self) -> list[t.Any]:
-        remaining = self.deadline.remaining()
-        limit = max(1, int(1000 * (remaining - min(1.0, remaining * 0.2))))
-        settings = [
-            sql.SQL("SET search_path = pg_catalog"),
-            # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
-            # and a text of another database that has no equivalent in ours does not fail the listing.
-            sql.SQL("SET client_encoding = 'SQL_ASCII'"),
-            sql.SQL("SET statement_timeout = {}").format(sql.Literal(limit)),
-            # Before the statement's, whose error would not say that it was a lock.
-            sql.SQL("SET lock_timeout = {}").format(sql.Literal(max(1, limit * 9 // 10))),
-            sql.SQL("SET gp_resource_group_queuing_timeout = {}").format(sql.Literal(limit)),
-        ]
-        if self._may_bypass():
-            settings.append(sql.SQL("SET gp_resource_group_bypass = on"))
-        return settings
 
     def _may_bypass(self) -> bool:
         # For other roles on a PostgreSQL 12 base this SET would itself wait in a full group.
         superuser = self._connection.get_parameter_status("is_superuser") == "on"
         return bool(superuser or self._connection.server_version < _BYPASS_IS_THE_SUPERUSERS)
 
-    def _set_role(self, role: str) -> None:
+    def _set_role(self, role: str, deadline: Deadline) -> None:
         try:
-            self.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+            self.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), deadline=deadline)
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None
 
@@ -406,7 +443,7 @@ class Session:
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""
         self.close()
-        return Session(self._options, deadline or self.deadline)
+        return Session(self._options, deadline or self.deadline, self._settings)
 
     def text(self, statement: t.Any) -> str:
         """A statement as it is sent."""
@@ -424,6 +461,21 @@ class Session:
         if not self._driver.stuck:
             _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
         self._driver.stop()
+
+
+def _dsn(params: t.Mapping[str, t.Any]) -> str:
+    try:
+        # Refuses what is not libpq's, such as other arguments of the driver.
+        return t.cast(str, psycopg2.extensions.make_dsn(**params))
+    except (psycopg2.Error, TypeError, ValueError) as error:
+        raise OptionError(
+            "connect_params", f"{' '.join(str(error).split())}; each key must be a libpq connection parameter"
+        ) from None
+
+
+def _set(name: str, value: str) -> t.Any:
+    """The statement for a setting of ours; nothing of a user is in it."""
+    return sql.SQL(f"SET {name} = {value}")
 
 
 def _quietly(call: t.Callable[[], object]) -> None:

@@ -23,6 +23,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group, on every engine.
 # What is called later must belong to a superuser: the owner of a database could plant a function or view of that name.
+# Every task begins with it: what only some tasks need is in _MORE, and what may read a whole catalog for each function
+# is only asked for those that have columns.
 _PROBE = """
 SELECT pg_catalog.version() AS version_text,
        r.rolname::text AS role,
@@ -31,45 +33,51 @@ SELECT pg_catalog.version() AS version_text,
        pg_catalog.current_database()::text AS database,
        pg_catalog.current_setting('max_connections')::int AS max_connections,
        pg_catalog.current_setting('superuser_reserved_connections')::int AS reserved_connections,
-       (SELECT pg_catalog.string_agg(c.relname || '.' || (
-                 SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
-                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), ',')
-          FROM pg_catalog.pg_class c
-          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = 'pg_catalog' AND c.relname IN ('pg_stat_activity', 'pg_locks')
-           AND pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS views,
+       pg_catalog.concat_ws(',',
+         CASE WHEN pg_catalog.has_table_privilege('pg_catalog.pg_stat_activity', 'SELECT') THEN 'pg_stat_activity.' || (
+           SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = 'pg_catalog.pg_stat_activity'::pg_catalog.regclass AND a.attnum > 0) END,
+         CASE WHEN pg_catalog.has_table_privilege('pg_catalog.pg_locks', 'SELECT') THEN 'pg_locks.' || (
+           SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = 'pg_catalog.pg_locks'::pg_catalog.regclass AND a.attnum > 0) END) AS views,
        (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit') AS toolkit_usage,
        (SELECT pg_catalog.string_agg(p.proname || '.' || coalesce(
-                 (SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
-                   WHERE a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+                 CASE WHEN p.proretset THEN
+                   (SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
+                     WHERE a.attrelid = (SELECT y.typrelid FROM pg_catalog.pg_type y WHERE y.oid = p.prorettype)
+                       AND a.attnum > 0 AND NOT a.attisdropped) END,
                  pg_catalog.array_to_string(p.proargnames, ' '), ''), ',')
           FROM pg_catalog.pg_proc p
-          JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-          JOIN pg_catalog.pg_type y ON y.oid = p.prorettype
-          JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND o.rolsuper
-         WHERE n.nspname = 'mdb_toolkit'
+         WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit')
            AND p.proname IN ('pg_stat_activity', 'pg_locks', 'gp_cancel_backend', 'gp_terminate_backend')
-           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions,
+           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+           AND (SELECT o.rolsuper FROM pg_catalog.pg_roles o WHERE o.oid = p.proowner)) AS toolkit_functions,
        EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
-                 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-                WHERE n.nspname = 'pg_catalog' AND p.proname = 'pg_blocking_pids') AS tells_blockers,
+                WHERE p.proname = 'pg_blocking_pids' AND p.pronamespace = (
+                  SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog')) AS tells_blockers,
+       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id{more}
+  FROM pg_catalog.pg_roles r
+  LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
+ WHERE r.rolname = current_user
+"""
+GROUP_VIEWS = "group_views_trusted"
+MESSAGES = "message_functions"
+_MORE = {
+    GROUP_VIEWS: """,
        (SELECT pg_catalog.bool_and(o.rolsuper)
           FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
          WHERE n.nspname = 'gp_toolkit'
-           AND c.relname IN ('gp_resgroup_config', 'gp_resgroup_status')) AS group_views_trusted,
+           AND c.relname IN ('gp_resgroup_config', 'gp_resgroup_status')) AS group_views_trusted""",
+    MESSAGES: """,
        (SELECT pg_catalog.string_agg(p.proname::text, ',')
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
          WHERE n.nspname = 'pg_catalog' AND p.proname IN ('pg_cancel_backend', 'pg_terminate_backend')
-           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions,
-       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id
-  FROM pg_catalog.pg_roles r
-  LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
- WHERE r.rolname = current_user
-"""
+           AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions""",
+}
 
 _VERSION_IN_TEXT = re.compile(
     r"\((?:(?:Greenplum|Greengage|Cloudberry) Database|Apache Cloudberry|WarehousePG)\s+(?P<version>[^\s)]+)"
@@ -97,9 +105,9 @@ class Engine:
         lock_source: The interface that shows the locks to this role, or V(none).
         lock_columns: Of the lock table, as that interface has it.
         signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
-        message_functions: Those of pg_catalog that take a message.
+        message_functions: Those of pg_catalog that take a message, if that was asked for.
         tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
-        group_views_trusted: The views of gp_toolkit are there and belong to a superuser.
+        group_views_trusted: The views of gp_toolkit are there and belong to a superuser, if that was asked for.
     """
 
     family: str
@@ -118,7 +126,7 @@ class Engine:
     signal_functions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     message_functions: frozenset[str] = frozenset()
     tells_blockers: bool = False
-    group_views_trusted: bool = True
+    group_views_trusted: bool = False
 
     @property
     def shown(self) -> dict[str, str]:
@@ -134,19 +142,20 @@ class Engine:
         return self.interface == MDB and self.family != "gp6" and not self.is_superuser
 
 
-def probe(session: Session, toolkit: str) -> Engine:
+def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engine:
     """Ask the server what it is, in one round trip that a full group cannot stop on any engine.
 
     Args:
         session: An open session.
         toolkit: V(auto), V(mdb) or V(native).
+        needs: V(GROUP_VIEWS) and V(MESSAGES), what to find out beside.
 
     Raises:
         OptionError: The interface that was asked for is not there or not for this role.
         GpopsError: The server is not of the Greenplum family, or one of the session's errors.
     """
     try:
-        answer = session.execute(_PROBE).dicts()
+        answer = session.execute(_PROBE.format(more="".join(_MORE[each] for each in needs))).dicts()
     except StatementError as error:
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
@@ -164,6 +173,11 @@ def probe(session: Session, toolkit: str) -> Engine:
             "log in to the coordinator"
         )
     return engine_from(answer[0], toolkit)
+
+
+def needs_of_messages(*options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """What to ask the engine for where one of these has a message for the victims."""
+    return (MESSAGES,) if any(each["victim_message"] for each in options) else ()
 
 
 def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
@@ -192,9 +206,9 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         lock_source=(MDB if locks_by_toolkit else NATIVE) if locks else None,
         lock_columns=locks,
         signal_functions=_signal_functions(interface, functions),
-        message_functions=frozenset(name for name in (row["message_functions"] or "").split(",") if name),
+        message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
         tells_blockers=row["tells_blockers"],
-        group_views_trusted=bool(row["group_views_trusted"]),
+        group_views_trusted=bool(row.get(GROUP_VIEWS)),
     )
 
 

@@ -79,7 +79,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     job = _Job(rules, options, guards, acting=options["mode"] == ENFORCE and not check_mode)
     try:
         job.guard(guards.findings())
-        with visit(options) as line:
+        with visit(options, *_engine.needs_of_messages(*options["policies"])) as line:
             job.apply(line)
     except GpopsError as error:
         job.broke_off(error.message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _group_line, _words
+from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _group_line, _words
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
@@ -46,7 +46,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         GpopsError: In plain words.
     """
     wanted = _words.names_test("names", options["names"]) if options["names"] is not None else None
-    with visit(options) as found:
+    with visit(options, _engine.GROUP_VIEWS) as found:
         reading = _group_line.read(found.session, found.engine)
         status = _group_line.read_status(found.session) if options["status"] else None
     chosen = [group for name, group in sorted(reading.groups.items()) if wanted is None or wanted(name)]

@@ -29,8 +29,8 @@ class Visit:
 
 
 @contextlib.contextmanager
-def visit(options: t.Mapping[str, t.Any]) -> t.Iterator[Visit]:
-    """A visit with these options.
+def visit(options: t.Mapping[str, t.Any], *needs: str) -> t.Iterator[Visit]:
+    """A visit with these options; what it needs to know of the engine beside, see _engine.probe.
 
     Raises:
         GpopsError: In plain words, from the login on; also that the role's own group is full.
@@ -39,7 +39,7 @@ def visit(options: t.Mapping[str, t.Any]) -> t.Iterator[Visit]:
     session = _connection.Session(options, deadline)
     found: Visit | None = None
     try:
-        found = Visit(session, _engine.probe(session, options["toolkit"]), deadline)
+        found = Visit(session, _engine.probe(session, options["toolkit"], needs), deadline)
         yield found
     except GroupFull as error:
         engine = None if found is None else found.engine

@@ -10,6 +10,8 @@ import socket
 import threading
 import typing as t
 
+from sandbox import wire
+
 _QUERY = b"Q"
 
 
@@ -25,6 +27,7 @@ class Tap:
     Attributes:
         statements: The simple queries that went by, of all connections.
         connections: How many connections there were.
+        settings: What the last login brought along as its options.
     """
 
     def __init__(self, host: str, port: int, silent_after: int | None = None) -> None:
@@ -34,6 +37,7 @@ class Tap:
         self._sockets: list[socket.socket] = []
         self.statements: list[str] = []
         self.connections = 0
+        self.settings = ""
         self.host, self.port = self._listener.getsockname()
 
     def __enter__(self) -> t.Self:
@@ -78,7 +82,9 @@ class Tap:
                 head = _exactly(client, 4)
                 body = _exactly(client, int.from_bytes(head, "big") - 4)
                 # The requests for TLS and GSS come before the start of the session, without a kind.
-                started = started or body[:2] == b"\x00\x03"
+                if not started and body[:2] == b"\x00\x03":
+                    started = True
+                    self.settings = wire.parse_startup(body).get("options", "")
                 if kind == _QUERY:
                     self.statements.append(body[:-1].decode("utf-8", "replace"))
                 if not self.silent:

@@ -16,10 +16,10 @@ from integration.tap import Tap, login_through
 from pages.rst import block, head, heading
 
 ENGINES = {"gp6": "Greenplum 6", "gp7": "Greenplum 7", "cb": "Cloudberry"}
-_SETUP = "SET search_path"
+_SETUP = "SET client_encoding"
 _PROBE = "SELECT pg_catalog.version() AS version_text"
 # What differs from run to run.
-_NUMBER_OF = r"(statement_timeout|lock_timeout|gp_resource_group_queuing_timeout) = \d+"
+_NUMBERS = {r"(statement_timeout|queuing_timeout)=\d+": r"\1=29000", r"(lock_timeout)=\d+": r"\1=26100"}
 _INSTANT = r"'\d{4}-\d\d-\d\dT[\d:.]+Z'"
 _WIDTH = 100
 
@@ -54,11 +54,14 @@ OPERATIONS = (
 )
 
 
-def login_statements(cluster: Cluster) -> list[str]:
-    """What each module sends first."""
+def login_statements(cluster: Cluster) -> tuple[str, list[str]]:
+    """The settings that come with the login, and what each module sends first."""
     with Tap(cluster.host, cluster.port) as tap:
         run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.ops)), "fields": ["pid"]})
-    return [text for text in _once(tap.statements, {}) if text.startswith((_SETUP, _PROBE))]
+    settings = tap.settings
+    for number, shown in _NUMBERS.items():
+        settings = re.sub(number, shown, settings)
+    return settings, [text for text in _once(tap.statements, {}) if text.startswith((_SETUP, _PROBE))]
 
 
 def sent(operation: Operation, role: str, cluster: Cluster, scene: Scene) -> list[str]:
@@ -98,8 +101,7 @@ def _once(statements: t.Iterable[str], known: t.Mapping[str, str]) -> list[str]:
     """Each once, and as in every run."""
     found = {}
     for text in statements:
-        words = re.sub(_NUMBER_OF, r"\1 = 28900", text.strip())
-        words = re.sub(_INSTANT, "'2026-11-22T19:42:54.185135Z'", words)
+        words = re.sub(_INSTANT, "'2026-11-22T19:42:54.185135Z'", text.strip())
         for number, name in known.items():
             words = re.sub(rf"(?<=[(, ]){number}(?=[,)])", name, words)
         found[words] = True
@@ -110,7 +112,9 @@ def section(cluster: Cluster, scene: Scene) -> str:
     """The part of the page for one engine."""
     shown: dict[str, str] = {}
     parts = [heading(ENGINES[cluster.family], "-")]
-    parts += ["After the login, each module sends this:\n", *_blocks("the login", login_statements(cluster), shown)]
+    settings, first = login_statements(cluster)
+    parts += ["These settings come with the login, as ``options`` of libpq:\n", block("text", settings)]
+    parts += ["After it, each module sends this:\n", *_blocks("the login", first, shown)]
     for operation in OPERATIONS:
         for role, interface in operation.roles.items():
             through = f", through {'mdb_toolkit' if interface == 'mdb' else 'pg_catalog'}"
@@ -183,7 +187,14 @@ _INTRODUCTION = """For the six operations that the documentation of the managed 
 
 Below is what really goes over the wire, recorded from the modules on the embedded engines. Each statement is shown
 once, also where it is sent again, as the look whether a session is gone. Process 26049 and session 42 stand for the
-victim. Where the functions of ``mdb_toolkit`` are used on Greenplum 7 and Cloudberry, each further statement has a
+victim. Milliseconds are those of a task with the default ``timeout``.
+
+Settings come with the login because each ``SET`` of them would connect to every segment, and wait for one that hangs.
+Where that cannot be avoided (``gp_resource_group_bypass``, ``SET ROLE``) and has no answer within a quarter of
+``timeout`` (at most 5 seconds), a new login brings these along too. Through a pooler that takes no ``options``, or
+drops them, ``SET`` statements do the same.
+
+Where the functions of ``mdb_toolkit`` are used on Greenplum 7 and Cloudberry, each further statement has a
 connection of its own, for the engine would let it wait in a full group.
 
 """

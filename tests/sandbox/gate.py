@@ -20,6 +20,8 @@ from .world import World
 _MAY_CHANGE_SESSION = re.compile(
     r"\b(role|authorization|reset|discard|set_config|do|call|gp_resource_group_\w+)\b", re.IGNORECASE
 )
+# In a query alone, only functions can.
+_QUERY_MAY_CHANGE_SESSION = re.compile(r"\b(set_config|gpops_sandbox_\w+)\b", re.IGNORECASE)
 _BYPASS = "gp_resource_group_bypass"
 
 
@@ -66,7 +68,8 @@ class Gate:
 
     def notice(self, text: str) -> None:
         """A statement goes to the backend: after some, nothing that was known about the session is sure."""
-        if _MAY_CHANGE_SESSION.search(text):
+        is_query = ";" not in text and bypass.begins_with(text, "select")
+        if (_QUERY_MAY_CHANGE_SESSION if is_query else _MAY_CHANGE_SESSION).search(text):
             self._stale = True
         if self._query_began is not None and self._query_began != self._xact_began:
             self._query_began = None

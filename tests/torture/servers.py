@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import ssl
 import threading
@@ -17,6 +18,9 @@ from integration.cluster import Cluster
 from sandbox import wire
 
 _TLS = wire.SSL_REQUEST.to_bytes(4, "big")
+# What Greenplum 6 and 7 send on to the segments, seen on both: a SET of what the segments must know, the lock table,
+# and each change.
+_DISPATCHED = re.compile(rb"\bSET (?!client_encoding)|\.pg_locks\b|^(CREATE|ALTER|DROP) ")
 _AUTHENTICATED = wire.frame(b"R", b"\0\0\0\0")
 
 
@@ -113,6 +117,55 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(data)
             await writer.drain()
     writer.close()
+
+
+class HangingSegment(Server):
+    """In front of a server one of whose segments hangs: what is sent on to the segments is never answered."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self.hung: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        startup = await self.startup(reader, writer)
+        server_reader, server_writer = await asyncio.open_connection(self._cluster.host, self._cluster.port)
+        server_writer.write(startup)
+        await asyncio.gather(self._ask(reader, server_writer), _pour(server_reader, writer))
+
+    async def _ask(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+        frames = wire.FrameBuffer()
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                for raw in frames.feed(data):
+                    if raw[:1] == b"Q" and _DISPATCHED.search(wire.body(raw)):
+                        self.hung.append(raw)
+                    else:
+                        server.write(raw)
+                await server.drain()
+        server.close()
+
+
+class Choosy(Server):
+    """A pooler that takes no startup options: it refuses the login, or leaves them out without a word."""
+
+    def __init__(self, cluster: Cluster, silently: bool) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self._silently = silently
+        self.asked = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        packet = await self.startup(reader, writer)
+        parameters = wire.parse_startup(packet[4:])
+        if parameters.pop("options", None):
+            self.asked += 1
+            if not self._silently:
+                writer.write(wire.error("08P01", "unsupported startup parameter: options", "FATAL"))
+                return
+        server_reader, server_writer = await asyncio.open_connection(self._cluster.host, self._cluster.port)
+        server_writer.write(wire.startup(parameters))
+        await asyncio.gather(_pour(reader, server_writer), _pour(server_reader, writer))
 
 
 class Pooler(Server):

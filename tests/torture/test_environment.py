@@ -24,7 +24,7 @@ from torture import figures, forge
 from torture.conversations import CONVERSATIONS, Admitting, Conversation, Planning, Stage, fresh_tag
 from torture.fault import Fault, Relay
 from torture.scale import scaled
-from torture.servers import Encrypted, Pooler, Refusing, Server
+from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing, Server
 
 MINUTE = 60.0
 # Each module, with options that make it send something.
@@ -201,6 +201,45 @@ def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> N
             "gp_process_info", {**pooler.login(cluster.login(cluster.admin)), "application_names": ["gpops_pool"]}
         )
         assert [record["pid"] in pooler.pids for record in said["processes"]] == [True]
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
+def test_a_segment_that_hangs(cluster: Cluster, scene: Scene, conversation: Conversation) -> None:
+    """Sessions are listed and ended all the same; what changes the cluster cannot be, and says so in time."""
+    stage = conversation.stage(scene, fresh_tag())
+    login = cluster.login(getattr(cluster, conversation.role))
+    with HangingSegment(cluster) as server:
+        said = run(conversation.module, {**server.login(login), **stage.options()})
+    changes = conversation.module in ("gp_admission", "gp_resource_group")
+    assert said.failed == changes, said
+    if changes:
+        assert "did not answer within" in said["msg"]
+    stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
+
+
+def test_another_role_while_a_segment_hangs(cluster: Cluster) -> None:
+    with HangingSegment(cluster) as server:
+        login = {**server.login(cluster.login(cluster.admin)), "session_role": cluster.user}
+        said = run("gp_process_info", {**login, "fields": ["pid", "usename"], "timeout": 4})
+        assert not said.failed, said
+        assert server.hung
+        unknown = run("gp_process_info", {**login, "session_role": "nobody here", "timeout": 4})
+    # The error comes with the login then.
+    assert "nobody here" in unknown["msg"]
+
+
+@pytest.mark.parametrize("silently", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
+def test_a_pooler_without_startup_options(
+    cluster: Cluster, scene: Scene, conversation: Conversation, silently: bool
+) -> None:
+    stage = conversation.stage(scene, fresh_tag())
+    login = cluster.login(getattr(cluster, conversation.role))
+    with Choosy(cluster, silently) as pooler:
+        said = run(conversation.module, {**pooler.login(login), **stage.options()})
+        assert pooler.asked
+    assert not said.failed, said
+    stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
 
 
 def test_a_restart_in_the_middle() -> None:

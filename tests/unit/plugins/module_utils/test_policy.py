@@ -200,7 +200,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     servers: list[Server] = []
 
     @contextlib.contextmanager
-    def visit(options: t.Mapping[str, t.Any]) -> t.Iterator[Visit]:
+    def visit(options: t.Mapping[str, t.Any], *_needs: str) -> t.Iterator[Visit]:
         yield Visit(t.cast(t.Any, servers[-1]), servers[-1].engine, Deadline(options["timeout"]))
 
     def read(*args: t.Any) -> tuple[t.Any, Snapshot]:
