@@ -21,7 +21,7 @@ import trustme
 from integration.cluster import Cluster, Scene
 from integration.run_module import Outcome
 from torture import figures, forge
-from torture.conversations import CONVERSATIONS, Admitting, Conversation, Planning, Stage, fresh_tag
+from torture.conversations import CONVERSATIONS, TIMEOUT, Admitting, Conversation, Planning, Stage, fresh_tag
 from torture.fault import Fault, Relay
 from torture.scale import scaled
 from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing, Server
@@ -209,7 +209,8 @@ def test_a_segment_that_hangs(cluster: Cluster, scene: Scene, conversation: Conv
     stage = conversation.stage(scene, fresh_tag())
     login = cluster.login(getattr(cluster, conversation.role))
     with HangingSegment(cluster) as server:
-        said = run(conversation.module, {**server.login(login), **stage.options()})
+        # A part of the time goes to finding out.
+        said = run(conversation.module, {**server.login(login), **stage.options(), "timeout": 3 * TIMEOUT})
     changes = conversation.module in ("gp_admission", "gp_resource_group")
     assert said.failed == changes, said
     if changes:
