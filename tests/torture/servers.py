@@ -20,7 +20,9 @@ from sandbox import wire
 _TLS = wire.SSL_REQUEST.to_bytes(4, "big")
 # What Greenplum 6 and 7 send on to the segments, seen on both: a SET of what the segments must know, the lock table,
 # and each change.
-_DISPATCHED = re.compile(rb"\bSET (?!client_encoding)|FROM pg_catalog\.pg_locks|mdb_toolkit\.pg_locks\(|^(CREATE|ALTER|DROP) ")
+_DISPATCHED = re.compile(
+    rb"\bSET (?!client_encoding)|FROM pg_catalog\.pg_locks|mdb_toolkit\.pg_locks\(|^(CREATE|ALTER|DROP) "
+)
 _AUTHENTICATED = wire.frame(b"R", b"\0\0\0\0")
 
 
