@@ -160,7 +160,7 @@ def of_option(spec: t.Mapping[str, t.Any], other: st.SearchStrategy[t.Any] = val
             return st.one_of(*[st.lists(of_entry(spec["options"]), min_size=1, max_size=3)] * 4, other)
         if spec.get("elements") == "dict":
             return st.one_of(st.lists(records, max_size=3), other)
-        return st.one_of(st.lists(texts, max_size=3), other)
+        return st.one_of(st.lists(of_element(spec), max_size=3), other)
     if spec["type"] == "bool":
         return st.one_of(st.booleans(), st.booleans(), other)
     if spec["type"] in ("int", "float"):
@@ -168,6 +168,13 @@ def of_option(spec: t.Mapping[str, t.Any], other: st.SearchStrategy[t.Any] = val
     if spec["type"] == "dict":
         return st.one_of(numbered, results, other)
     return st.one_of(texts, texts, other)
+
+
+def of_element(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[t.Any]:
+    """Of a list without entries."""
+    if spec.get("choices"):
+        return st.sampled_from(spec["choices"])
+    return st.integers(-2, 2**31) if spec.get("elements") == "int" else texts
 
 
 def of_options(
