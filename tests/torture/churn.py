@@ -138,7 +138,6 @@ class Crowd:
             self._turn()
         if self._there:
             raise SystemExit(f"{self._there} sessions did not end")
-        # Only now: nobody reads before, and a full pipe would stop us.
         print("\n".join(self._told))
 
     def _come(self) -> None:
