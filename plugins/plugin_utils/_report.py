@@ -47,9 +47,11 @@ def write(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) ->
     """Write the report and return the result of the task.
 
     Raises:
-        OptionError: The name is none for a file, a result is none of its module, or the folder cannot be written.
+        OptionError: The name is none for a file, a result is none of its module, or the folder is none or cannot be
+            written.
     """
     _check_name(options["name"])
+    _check_dest(options["dest"])
     _check_results(options)
     document = compose(options, check_mode, now)
     contents = {}
@@ -98,8 +100,22 @@ def _check_name(name: str) -> None:
         raise OptionError("name", problem + "it may neither be empty nor begin with a dot")
     if re.search(r"[/\\\x00-\x1f\x7f]", name):
         raise OptionError("name", problem + "it may have neither slashes nor control characters; the folder is dest")
+    if not _is_path(name):
+        raise OptionError("name", problem + "it may not have half of a surrogate pair, which is no text")
     if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
         raise OptionError("name", problem + f"it may have {_MAX_NAME_BYTES} bytes")
+
+
+def _check_dest(dest: str) -> None:
+    if not _is_path(dest):
+        raise OptionError("dest", "it has a NUL character or half of a surrogate pair, which no path has")
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_results(options: t.Mapping[str, t.Any]) -> None:

@@ -1,70 +1,187 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sessions that come and go as fast as they can, in a process of its own; each says what became of it.
+"""Sessions that come and go by the hundred in a second, in a process of its own; each says what became of it.
 
-    python churn.py SECONDS THREADS HOLD HOST PORT USER PASSWORD DATABASE
+    python churn.py SECONDS SESSIONS LIFE QUERY ADDRESS PORT USER DATABASE APPLICATION
 
-A line for each session: its pid, its start as the collection writes it, the errors that it met (- for none).
-With HOLD, in seconds, a session runs a statement for up to that time; with 0 it only comes and goes, and says
-no start.
+SESSIONS are there at a time, each for up to LIFE seconds, and the next one comes when one has gone. With a QUERY, a
+session says its start, and then runs that with its seconds in place of {}; with none, "-", it is idle. The address is
+a host or a socket's path. No password is sent: the server has to trust the user.
+
+A line for each session: its pid, its start as the collection writes it (- if it does not say it), the error that it
+met (- for none).
+
+It speaks the protocol itself, without a thread: a driver takes longer for a login than the server does.
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import dataclasses
+import heapq
+import itertools
 import random
+import selectors
+import socket
+import struct
 import sys
-import threading
 import time
+import typing as t
 
-import psycopg2
-import psycopg2.extensions
-
-_WHO = (
+WHO = (
     "SELECT to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
     "FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
 )
-_PRINT = threading.Lock()
+# How long those that are told to leave have for it.
+PATIENCE = 10.0
+PROTOCOL = 3 << 16
+HEADER = struct.Struct("!cI")
+NUMBER = struct.Struct("!I")
 
 
-def one(dsn: dict[str, str], hold: float) -> None:
-    """The life of one session."""
-    start, met = "-", "-"
-    connection = psycopg2.connect(psycopg2.extensions.make_dsn(**dsn, application_name="gpops_churn"))
-    pid = connection.info.backend_pid
-    try:
-        connection.autocommit = True
-        if hold:
-            with connection.cursor() as cursor:
-                cursor.execute(_WHO)
-                start = str((cursor.fetchone() or ["-"])[0])
-                cursor.execute("SELECT pg_catalog.pg_sleep(%s)", (random.uniform(0, hold),))
-    except psycopg2.Error as error:
-        met = error.pgcode or "closed"
-    connection.close()
-    with _PRINT:
-        print(pid, start, met, flush=True)
+def startup(**parameters: str) -> bytes:
+    """The first packet."""
+    words = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items())
+    return NUMBER.pack(len(words) + 9) + NUMBER.pack(PROTOCOL) + words + b"\0"
 
 
-def work(end: float, dsn: dict[str, str], hold: float) -> None:
-    while time.monotonic() < end:
+def frame(kind: bytes, body: bytes = b"") -> bytes:
+    """One message."""
+    return HEADER.pack(kind, len(body) + 4) + body
+
+
+def query(text: str) -> bytes:
+    """A statement."""
+    return frame(b"Q", text.encode() + b"\0")
+
+
+@dataclasses.dataclass
+class Life:
+    """One session.
+
+    Attributes:
+        statements: What it still has to send, when the server is ready for it.
+        left: Whether it has said goodbye.
+    """
+
+    link: socket.socket
+    statements: collections.deque[bytes]
+    pid: int = 0
+    start: str = "-"
+    met: str = "-"
+    left: bool = False
+    rest: bytes = b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take what the server says; whether it is ready for the next statement."""
+        ready = False
+        self.rest += data
+        while len(self.rest) >= HEADER.size:
+            kind, length = HEADER.unpack_from(self.rest)
+            if len(self.rest) < length + 1:
+                break
+            body, self.rest = self.rest[HEADER.size : length + 1], self.rest[length + 1 :]
+            ready |= kind == b"Z"
+            self._take(kind, body)
+        return ready
+
+    def _take(self, kind: bytes, body: bytes) -> None:
+        if kind == b"K":
+            self.pid = NUMBER.unpack_from(body)[0]
+        elif kind == b"D" and self.start == "-":
+            self.start = body[6:].decode()  # of the only column, after the number of columns and its length
+        elif kind == b"E":
+            fields = {field[:1]: field[1:].decode("utf-8", "replace") for field in body.split(b"\0")}
+            self.met = fields[b"C"] if self.pid else f"refused:{fields[b'M']}".replace(" ", "_")
+        elif kind == b"R" and body != NUMBER.pack(0):
+            raise SystemExit("the server asks for a password")
+
+    def send(self, data: bytes) -> None:
+        """Say something, if the server still listens; what became of it, its end tells."""
+        with contextlib.suppress(OSError):
+            self.link.sendall(data)
+
+    def leave(self) -> None:
+        """Say goodbye; the server closes."""
+        if not self.left:
+            self.left = True
+            self.send(frame(b"X"))
+
+
+class Crowd:
+    """All sessions of this process."""
+
+    def __init__(self, arguments: t.Sequence[str]) -> None:
+        seconds, number, life, statement, self._address, port, user, database, application = arguments
+        self._end = time.monotonic() + float(seconds)
+        self._number, self._life, self._port = int(number), float(life), int(port)
+        self._startup = startup(user=user, database=database, application_name=application)
+        self._statement = "" if statement == "-" else statement
+        self._selector = selectors.DefaultSelector()
+        # When each idle one is to leave; the number in the middle, because sessions have no order.
+        self._leaving: list[tuple[float, int, Life]] = []
+        self._order = itertools.count()
+        self._there = 0
+        self._told: list[str] = []
+
+    def run(self) -> None:
+        """Let them come and go until the time is over, and the last one has gone."""
+        while time.monotonic() < self._end:
+            while self._there < self._number:
+                self._come()
+            self._turn()
+        for _when, _order, life in self._leaving:
+            life.leave()
+        while self._there and time.monotonic() < self._end + PATIENCE:
+            self._turn()
+        if self._there:
+            raise SystemExit(f"{self._there} sessions did not end")
+        print("\n".join(self._told))
+
+    def _come(self) -> None:
+        link = socket.socket(socket.AF_UNIX if self._address.startswith("/") else socket.AF_INET)
+        link.connect(self._address if self._address.startswith("/") else (self._address, self._port))
+        seconds = random.uniform(0, self._life)
+        statements = [query(WHO), query(self._statement.format(seconds))] if self._statement else []
+        life = Life(link, collections.deque(statements))
+        life.send(self._startup)
+        link.setblocking(False)
+        self._selector.register(link, selectors.EVENT_READ, life)
+        if not statements:
+            heapq.heappush(self._leaving, (time.monotonic() + seconds, next(self._order), life))
+        self._there += 1
+
+    def _turn(self) -> None:
+        """Listen to all until the next one has to leave."""
+        now = time.monotonic()
+        while self._leaving and self._leaving[0][0] <= now:
+            heapq.heappop(self._leaving)[2].leave()
+        wait = max(0.001, min(0.1, self._leaving[0][0] - now)) if self._leaving else 0.1
+        for key, _events in self._selector.select(wait):
+            self._listen(key.data)
+
+    def _listen(self, life: Life) -> None:
         try:
-            one(dsn, hold)
-        except psycopg2.OperationalError as error:
-            with _PRINT:
-                print("0 -", "refused:" + str(error).split("\n", 1)[0].replace(" ", "_"), flush=True)
+            data = life.link.recv(8192)
+        except OSError:
+            data = b""
+        if not data:
+            self._gone(life)
+        elif life.feed(data) and self._statement:
+            if life.statements and life.met == "-":
+                life.send(life.statements.popleft())
+            else:
+                life.leave()
 
-
-def main() -> None:
-    seconds, threads, hold, host, port, user, password, database = sys.argv[1:]
-    dsn = {"host": host, "port": port, "user": user, "password": password, "dbname": database}
-    end = time.monotonic() + float(seconds)
-    workers = [threading.Thread(target=work, args=(end, dsn, float(hold))) for _each in range(int(threads))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    def _gone(self, life: Life) -> None:
+        self._selector.unregister(life.link)
+        life.link.close()
+        self._there -= 1
+        met = "closed" if life.met == "-" and not life.left else life.met
+        self._told.append(f"{life.pid} {life.start} {met}")
 
 
 if __name__ == "__main__":
-    main()
+    Crowd(sys.argv[1:]).run()

@@ -40,7 +40,8 @@ CHAPTERS = {
     "wrong hits": (
         "Wrong hits",
         (
-            "Signals by records that are old. Armed: the pid belonged to another session by then. Right: sessions that "
+            "Signals by records that are old, while sessions come and go by the hundred in a second. "
+            "Armed: the pid belonged to another session by then. Right: sessions that "
             "were meant and hit. Wrong: others that were hit. With the check of the session's start "
             "taken out, the same "
             "tests find wrong hits."
@@ -54,7 +55,8 @@ CHAPTERS = {
     "input": (
         "Hostile input",
         (
-            "Options of all kinds with quotes, comments, statements, NUL, halves of surrogate pairs, "
+            "Options of all kinds, also those of entries in lists, with quotes, "
+            "comments, statements, NUL, halves of surrogate pairs, "
             "bidi marks, escape "
             "sequences, percent signs, braces, globs, expressions and numbers out of any range, and 10 "
             "MB in each text. "

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import datetime as dt
+import html.parser
 import io
 import json
 import os
 import typing as t
 import warnings
+from pathlib import Path
 
 import ansible.module_utils.basic
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from integration.cluster import Cluster, Scene
 from torture import figures, forge
 from torture.scale import scaled
 
-EXAMPLES = scaled(100, 2500)  # of each of four modules
+EXAMPLES = scaled(100, 1700)  # of each of seven modules
 LONGEST_MESSAGE = 2000
 HUGE = scaled(100_000, 10_000_000)
 CANARY = "public.gpops_torture_canary"
@@ -64,6 +68,10 @@ NASTY = (
     "default_group",
     "admin_group",
     "sammy",
+    "testdb",
+    "<gpops-tag>",
+    "'\"><gpops-tag gpops-attribute='x'>",
+    "</script><gpops-tag>",
     "*",
     "[",
     "[z-a]",
@@ -88,6 +96,22 @@ NASTY = (
 # Where to connect to stays; and nobody waits, nor ends the sessions of the test itself.
 FIXED = {"login_host", "login_port", "login_user", "login_password", "login_db", "login_unix_socket", "timeout"}
 FIXED |= {"wait", "grace_period", "exclude_users", "cancel_first"}
+# Nor are files written outside of the test's own folder.
+FIXED |= {"dest"}
+# What a module or an entry cannot do without, so that the rest of it is looked at.
+REQUIRED: dict[str, dict[str, t.Any]] = {
+    "gp_admission": {"databases": [{"name": "testdb", "connection_limit": -1}]},
+    "gp_backend": {"state": "cancelled"},
+    "gp_policy": {"policies": [{"name": "x", "state": "cancelled", "users": ["nobody_at_all"]}]},
+    "gp_report": {"name": "x"},
+    "gp_resource_group": {"name": "x", "state": "absent"},
+}
+ENTRIES: dict[str, dict[str, t.Any]] = {
+    "databases": {"name": "testdb", "connection_limit": -1},
+    "groups": {"name": "x", "state": "absent"},
+    "policies": {"name": "x", "state": "cancelled", "match_all": True},
+    "roles": {"name": "sammy", "login": True},
+}
 
 
 @pytest.fixture(scope="module")
@@ -106,45 +130,99 @@ values = st.one_of(
     st.lists(texts, max_size=3),
     st.dictionaries(texts, texts, max_size=2),
 )
+numbered = st.dictionaries(texts, st.one_of(texts, st.integers(-2, 200)), max_size=2)
+# What modules return, and what is handed to others or to the report.
+records = st.dictionaries(
+    st.sampled_from(
+        "pid sess_id backend_start query_start usename datname application_name state query waiting waiting_reason "
+        "blocked_by blocks session_age state_age query_age transaction_age resource_group name status concurrency "
+        "running queueing used max reserved outcome reason why victims relieved guard passed".split()
+    ),
+    st.one_of(values, st.integers(-2, 200), st.sampled_from(["active", "idle in transaction"])),
+    max_size=8,
+)
+results = st.dictionaries(
+    st.sampled_from(
+        "processes groups connections counts by_user by_state policies guards statements victims skipped failed msg "
+        "mode role engine".split()
+    ),
+    st.one_of(records, st.lists(records, max_size=3), values),
+    max_size=5,
+)
 
 
-def of_option(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[t.Any]:
+def of_option(spec: t.Mapping[str, t.Any], other: st.SearchStrategy[t.Any] = values) -> st.SearchStrategy[t.Any]:
     """Mostly what the option takes, as hostile as it can be, and sometimes something else."""
     if spec.get("choices") and spec["type"] == "str":
-        return st.one_of(st.sampled_from(spec["choices"]), st.sampled_from(spec["choices"]), values)
+        return st.one_of(st.sampled_from(spec["choices"]), st.sampled_from(spec["choices"]), other)
     if spec["type"] == "list":
         if spec.get("options"):
-            return st.one_of(st.lists(of_options(spec["options"]), max_size=3), values)
-        return st.one_of(st.lists(texts, max_size=3), values)
+            return st.one_of(*[st.lists(of_entry(spec["options"]), min_size=1, max_size=3)] * 4, other)
+        if spec.get("elements") == "dict":
+            return st.one_of(st.lists(records, max_size=3), other)
+        return st.one_of(st.lists(of_element(spec), max_size=3), other)
     if spec["type"] == "bool":
-        return st.one_of(st.booleans(), st.booleans(), values)
+        return st.one_of(st.booleans(), st.booleans(), other)
     if spec["type"] in ("int", "float"):
-        return st.one_of(st.integers(-2, 200), values)
+        return st.one_of(st.integers(-2, 200), other)
     if spec["type"] == "dict":
-        return st.one_of(st.dictionaries(texts, texts, max_size=2), values)
-    return st.one_of(texts, texts, values)
+        return st.one_of(numbered, results, other)
+    return st.one_of(texts, texts, other)
 
 
-def of_options(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[dict[str, t.Any]]:
-    """Up to three of the options."""
-    strategies = {name: of_option(each) for name, each in spec.items() if name not in FIXED}
+def of_element(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[t.Any]:
+    """Of a list without entries."""
+    if spec.get("choices"):
+        return st.sampled_from(spec["choices"])
+    return st.integers(-2, 2**31) if spec.get("elements") == "int" else texts
+
+
+def of_options(
+    spec: t.Mapping[str, t.Any], other: st.SearchStrategy[t.Any] = values
+) -> st.SearchStrategy[dict[str, t.Any]]:
+    """Up to three of the options, and often one that has entries."""
+    strategies = {name: of_option(each, other) for name, each in spec.items() if name not in FIXED}
     chosen = st.sets(st.sampled_from(sorted(strategies)), max_size=3)
+    entries = having_entries(spec)
+    if entries:
+        chosen = st.one_of(chosen, st.builds(lambda names, name: {*names, name}, chosen, st.sampled_from(entries)))
     return chosen.flatmap(lambda names: st.fixed_dictionaries({name: strategies[name] for name in sorted(names)}))
+
+
+def having_entries(spec: t.Mapping[str, t.Any]) -> list[str]:
+    """The options whose values are lists of dictionaries."""
+    return [name for name, each in spec.items() if each.get("elements") == "dict"]
+
+
+def of_entry(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[dict[str, t.Any]]:
+    """Of an entry in a list: mostly with all that it must have and of the right kinds, else nobody would read it."""
+
+    def complete(other: st.SearchStrategy[t.Any]) -> st.SearchStrategy[dict[str, t.Any]]:
+        required = {name: of_option(each, other) for name, each in spec.items() if each.get("required")}
+        return st.builds(lambda must, may: {**must, **may}, st.fixed_dictionaries(required), of_options(spec, other))
+
+    return st.one_of(*[complete(st.nothing())] * 4, complete(values), of_options(spec))
 
 
 def specs() -> dict[str, dict[str, t.Any]]:
     """All options of each module."""
     from ansible_collections.gpops.toolkit.plugins.module_utils import (
+        _admission,
         _backend,
         _connection,
+        _policy,
         _process_info,
         _resource_group,
         _resource_group_info,
         _selection,
     )
+    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report
 
     common = _connection.ARGUMENT_SPEC
     return {
+        "gp_admission": {**common, **_admission.ARGUMENT_SPEC},
+        "gp_policy": {**common, **_policy.ARGUMENT_SPEC},
+        "gp_report": _report.ARGUMENT_SPEC,
         "gp_process_info": {**common, **_selection.ARGUMENT_SPEC, **_process_info.ARGUMENT_SPEC},
         "gp_backend": {**common, **_selection.ARGUMENT_SPEC, **_backend.ARGUMENT_SPEC},
         "gp_resource_group": {**common, **_resource_group.ARGUMENT_SPEC},
@@ -154,6 +232,8 @@ def specs() -> dict[str, dict[str, t.Any]]:
 
 def run_here(name: str, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     """The module's result, from its main(); anything but its own end is raised."""
+    if name == "gp_report":
+        return report_here(options)
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_remote_tmp": "/tmp"}})
     monkeypatch.setattr(ansible.module_utils.basic, "_ANSIBLE_ARGS", arguments.encode())
     monkeypatch.setattr(ansible.module_utils.basic, "_ANSIBLE_PROFILE", "legacy")
@@ -165,6 +245,40 @@ def run_here(name: str, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPat
     # What a terminal would obey.
     assert not [character for character in text if ord(character) < 32 and character != "\n"], text[:500]
     return t.cast("dict[str, t.Any]", json.loads(text))
+
+
+def report_here(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What becomes of a report, which no module writes: an action plugin does, in these steps."""
+    from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
+    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report
+
+    given = {name: value for name, value in options.items() if name not in _report.CONNECTION_OPTIONS}
+    checked = ArgumentSpecValidator(_report.ARGUMENT_SPEC).validate(given)
+    if checked.error_messages:
+        return {"failed": True, "msg": "; ".join(checked.error_messages)}
+    try:
+        written = _report.write(checked.validated_parameters, False, dt.datetime.now(dt.UTC))
+    except GpopsError as error:
+        return {**error.result, "failed": True, "msg": error.message}
+    for kind in ("json", "html"):
+        if written[f"{kind}_path"]:
+            path = Path(written[f"{kind}_path"])
+            text = path.read_text("utf-8")
+            path.unlink()
+            if kind == "json":
+                assert text.isascii()
+                json.loads(text)
+            else:
+                Tags().feed(text)
+    return written
+
+
+class Tags(html.parser.HTMLParser):
+    """No text of a user becomes an element or an attribute."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert "gpops-tag" not in tag
+        assert not [name for name, _value in attrs if "gpops-attribute" in name]
 
 
 def check(said: dict[str, t.Any]) -> str:
@@ -183,67 +297,123 @@ def check(said: dict[str, t.Any]) -> str:
 
 
 @pytest.mark.parametrize("module", sorted(specs()))
-def test_hostile_options(cluster: Cluster, scene: Scene, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+def test_hostile_options(
+    cluster: Cluster, scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str
+) -> None:
     if not cluster.embedded:
         pytest.skip("this changes and ends what it finds; it runs on an embedded engine only")
     scene.table("gpops_torture_canary")
     scene.sql(f"INSERT INTO {CANARY} VALUES (1), (2)")
     for key in [key for key in os.environ if key.startswith("PG")]:
         monkeypatch.delenv(key)
-    base = {**cluster.login(cluster.admin), "timeout": 10}
-    usual: dict[str, t.Any] = {"gp_resource_group": {"name": "default_group"}}.get(module, {})
+    base = {**cluster.login(cluster.admin), "timeout": 10, "dest": str(tmp_path)}
+    if module != "gp_report":
+        del base["dest"]
+    usual = {**REQUIRED, "gp_resource_group": {"name": "default_group"}}.get(module, {})
+    usual_with_entries: dict[str, t.Any] = {}
+    careful = {"wait": False, "exclude_users": [cluster.admin]}
     if module == "gp_backend":
-        usual = {"state": "terminated", "users": ["nobody_at_all"]}
-        base = {**base, "wait": False, "exclude_users": [cluster.admin], "toolkit": "native"}
+        usual_with_entries = {"state": "terminated"}
+        usual = {**usual_with_entries, "users": ["nobody_at_all"], **careful}
+        base = {**base, "wait": False, "toolkit": "native"}
+    with_entries = set(having_entries(specs()[module]))
     ended: collections.Counter[str] = collections.Counter()
+    looked_into: collections.Counter[str] = collections.Counter()
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(of_options(specs()[module]))
     def hostile(options: dict[str, t.Any]) -> None:
-        ended[check(run_here(module, {**usual, **options, **base}, monkeypatch))] += 1
+        if module == "gp_policy":
+            options = careful_policies(options, careful)
+        start = usual_with_entries if with_entries & set(options) else usual
+        said = run_here(module, {**start, **options, **base}, monkeypatch)
+        end = check(said)
+        ended[end] += 1
+        if with_entries & set(options):
+            looked_into[end] += 1
 
     hostile()
     assert scene.sql(f"SELECT count(*) FROM {CANARY}") == [(2,)]
     assert ended["success"] > EXAMPLES / 100, ended
     assert ended["error that names an option"] > EXAMPLES / 100, ended
-    figures.record("input", cluster.family, {module: dict(ended)})
+    if with_entries:
+        assert looked_into["error that names an option"] > EXAMPLES / 50, looked_into
+    by_end = {f"with entries, {end}": number for end, number in looked_into.items()}
+    figures.record("input", cluster.family, {module: {**ended, **by_end}})
+
+
+def careful_policies(options: dict[str, t.Any], careful: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The same, but none ends sessions of the test, or waits: one that waits for quiet does so for days if asked."""
+    entries = options.get("policies")
+    if not isinstance(entries, list):
+        return options
+    entries = [{**entry, **careful} if isinstance(entry, dict) else entry for entry in entries]
+    waits = any(isinstance(entry, dict) and entry.get("quiet_for") is not None for entry in entries)
+    return {**options, "policies": entries, **({"mode": "report"} if waits else {})}
+
+
+Place = tuple[list[str], t.Mapping[str, t.Any]]
+
+
+def places(spec: t.Mapping[str, t.Any]) -> t.Iterator[Place]:
+    """Each option, those of entries too: its names from the outside in, and its spec."""
+    for name, each in spec.items():
+        yield [name], each
+        yield from (([name, *names], inner) for names, inner in places(each.get("options") or {}))
+
+
+def put(required: dict[str, t.Any], names: t.Sequence[str], value: t.Any) -> dict[str, t.Any]:
+    """What is required, with a value at a place."""
+    first, *others = names
+    if first == "groups":  # either one or several
+        required = {}
+    return {**required, first: [put(ENTRIES.get(first, {}), others, value)] if others else value}
+
+
+def login_for(cluster: Cluster, module: str, folder: Path) -> dict[str, t.Any]:
+    return {"dest": str(folder)} if module == "gp_report" else {**cluster.login(cluster.admin), "timeout": 20}
 
 
 @pytest.mark.parametrize("module", sorted(specs()))
-def test_huge_options(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+def test_huge_options(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str) -> None:
     if not cluster.embedded:
         pytest.skip("it would fill the log of a real server")
-    base = {**cluster.login(cluster.admin), "timeout": 20}
-    required = {"gp_backend": {"state": "cancelled"}, "gp_resource_group": {"name": "x", "state": "absent"}}
-    for name, spec in specs()[module].items():
-        if name in {"login_host", "login_port", "login_unix_socket"} or spec["type"] not in ("str", "list", "path"):
+    for names, spec in places(specs()[module]):
+        if names[0] in {"login_host", "login_port", "login_unix_socket"} or spec["type"] not in ("str", "list", "path"):
+            continue
+        if spec.get("options"):
             continue
         huge: t.Any = "x" * HUGE
         if spec["type"] == "list":
-            huge = [{"name": huge}] if spec.get("options") else [huge]
-        options = {**base, **required.get(module, {}), name: huge}
-        if name == "groups":
-            del options["name"], options["state"]
-        check(run_here(module, options, monkeypatch))
+            huge = [{"name": huge}] if spec.get("elements") == "dict" else [huge]
+        options = put(REQUIRED.get(module, {}), names, huge)
+        check(run_here(module, {**login_for(cluster, module, tmp_path), **options}, monkeypatch))
 
 
 @pytest.mark.parametrize("module", sorted(specs()))
-def test_infinity(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    required = {"gp_backend": {"state": "cancelled"}, "gp_resource_group": {"name": "x", "state": "absent"}}
-    for name, spec in specs()[module].items():
+def test_infinity(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str) -> None:
+    for names, spec in places(specs()[module]):
         if spec["type"] in ("int", "float", "bool"):
-            options = {**cluster.login(cluster.admin), **required.get(module, {}), name: float("inf")}
-            assert check(run_here(module, options, monkeypatch)) != "success"
+            options = put(REQUIRED.get(module, {}), names, float("inf"))
+            options = {**login_for(cluster, module, tmp_path), **options}
+            assert check(run_here(module, options, monkeypatch)) != "success", names
 
 
 @pytest.mark.parametrize("module", sorted(specs()))
-def test_half_of_a_pair(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    required = {"gp_backend": {"state": "cancelled"}, "gp_resource_group": {"name": "x", "state": "absent"}}
-    for name, spec in specs()[module].items():
-        if name not in FIXED and spec["type"] in ("str", "path", "list"):
-            value: t.Any = ["\ud800"] if spec["type"] == "list" else "\ud800"
-            options = {**cluster.login(cluster.admin), **required.get(module, {}), name: value}
-            assert check(run_here(module, options, monkeypatch)) != "success", name
+def test_half_of_a_pair(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str) -> None:
+    for names, spec in places(specs()[module]):
+        if names[0] in FIXED - {"dest"} or spec["type"] not in ("str", "path", "list"):
+            continue
+        if module == "gp_report" and names[0] not in ("name", "dest", "mode"):
+            continue  # a text that is only shown has a question mark there
+        value: t.Any = ["\ud800"] if spec["type"] == "list" else "\ud800"
+        options = {**login_for(cluster, module, tmp_path), **put(REQUIRED.get(module, {}), names, value)}
+        assert check(run_here(module, options, monkeypatch)) != "success", names
+
+
+@pytest.mark.parametrize("path", ["/tmp/a\0b", "/tmp/\ud800"])
+def test_a_folder_that_is_no_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    assert check(run_here("gp_report", {"name": "x", "dest": path}, monkeypatch)) == "error that names an option"
 
 
 @pytest.mark.parametrize("key", ["\0", "a\0b", "\ud800"])
