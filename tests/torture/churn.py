@@ -38,6 +38,7 @@ WHO = (
 PATIENCE = 10.0
 PROTOCOL = 3 << 16
 HEADER = struct.Struct("!cI")
+HEAD = 5  # bytes of it
 NUMBER = struct.Struct("!I")
 
 
@@ -78,11 +79,12 @@ class Life:
         """Take what the server says; whether it is ready for the next statement."""
         ready = False
         self.rest += data
-        while len(self.rest) >= HEADER.size:
+        while len(self.rest) >= HEAD:
             kind, length = HEADER.unpack_from(self.rest)
             if len(self.rest) < length + 1:
                 break
-            body, self.rest = self.rest[HEADER.size : length + 1], self.rest[length + 1 :]
+            message, self.rest = self.rest[: length + 1], self.rest[length + 1 :]
+            body = message[HEAD:]
             ready |= kind == b"Z"
             self._take(kind, body)
         return ready
