@@ -54,14 +54,15 @@ OPERATIONS = (
 )
 
 
-def login_statements(cluster: Cluster) -> tuple[str, list[str]]:
+def login_statements(cluster: Cluster) -> tuple[list[str], list[str]]:
     """The settings that come with the login, and what each module sends first."""
     with Tap(cluster.host, cluster.port) as tap:
         run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.ops)), "fields": ["pid"]})
     settings = tap.settings
-    for number, shown in _NUMBERS.items():
-        settings = re.sub(number, shown, settings)
-    return settings, [text for text in _once(tap.statements, {}) if text.startswith((_SETUP, _PROBE))]
+    for number, usual in _NUMBERS.items():
+        settings = re.sub(number, usual, settings)
+    shown = [f"- ``{setting}``" for setting in re.split(r"(?:^| )-c ", settings.replace("\\ ", " "))[1:]]
+    return shown, [text for text in _once(tap.statements, {}) if text.startswith((_SETUP, _PROBE))]
 
 
 def sent(operation: Operation, role: str, cluster: Cluster, scene: Scene) -> list[str]:
@@ -113,7 +114,7 @@ def section(cluster: Cluster, scene: Scene) -> str:
     shown: dict[str, str] = {}
     parts = [heading(ENGINES[cluster.family], "-")]
     settings, first = login_statements(cluster)
-    parts += ["These settings come with the login, as ``options`` of libpq:\n", block("text", settings)]
+    parts += ["These settings come with the login, as ``options`` of libpq:\n", *settings, ""]
     parts += ["After it, each module sends this:\n", *_blocks("the login", first, shown)]
     for operation in OPERATIONS:
         for role, interface in operation.roles.items():
