@@ -309,15 +309,12 @@ class Session:
     def _log_in(self) -> t.Any:
         settings = {**self._limits, **(self._settings or {})}
         params = _startup.with_settings(self._params, os.environ, settings)
-        connection = None
-        if params is not None:
-            _dsn(self._params)
-            try:
-                connection = self._connect(params)
-            except ConnectError as error:
-                if self._settings is not None or not _startup.refused(error.message, settings):
-                    raise
-        connection = connection or self._connect(self._params)
+        try:
+            connection = self._connect(params or self._params)
+        except ConnectError as error:
+            if self._settings is not None or params is None or not _startup.refused(error.message, settings):
+                raise
+            connection = self._connect(self._params)
         name, value = _startup.CANARY
         # A pooler may also drop them without a word.
         self._at_startup = connection.get_parameter_status(name) == value
@@ -351,11 +348,11 @@ class Session:
         elif self._settings is None:
             # What connects to the segments gets a part of the time, so that another way is left.
             deadline = Deadline(min(_SEGMENTS_SECONDS, self.deadline.remaining() * _SEGMENTS_SHARE))
-        if self._may_bypass() and not (self._at_startup and self._settings):
-            settings.append(_set(_startup.BYPASS, "on"))
+        dispatched = {} if self._at_startup and self._settings else self._dispatched()
+        role = dispatched.pop("role", None)
+        settings += [_set(name, value) for name, value in dispatched.items()]
         self._set(settings, deadline)
-        role = self._options.get("session_role")
-        if role and not (self._at_startup and self._settings):
+        if role:
             self._set_role(role, deadline)
 
     def _dispatched(self) -> dict[str, str]:

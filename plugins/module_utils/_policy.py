@@ -347,14 +347,15 @@ class _Job:
     def _end(self, rule: _policies.Rule, account: _Account, step: _policies.Step) -> None:
         """End the sessions of a step, or suppose so."""
         state = rule.request.policy.state
+        moment = t.cast(_goals.Moment, self._moment)
         endings: dict[int, _signals.Ending] = {}
         if self._acting:
             self.guard(self._again.findings())
-            waited = any(backend.waiting is not False for backend in t.cast(_goals.Moment, self._moment).backends)
+            waited = any(backend.waiting is not False for backend in moment.backends)
             endings = self._signal(rule, account, step)
             self._moment, self._settled = None, rule.request.plan.wait and not waited
         else:
-            self._moment = _policies.after(t.cast(_goals.Moment, self._moment), step.now, state)
+            self._moment = _policies.after(moment, step.now, state)
         account.rounds += 1
         account.tried += len(step.now)
         for backend in step.now:

@@ -45,7 +45,7 @@ def with_settings(
         return None
     given = params.get("options") or environ.get("PGOPTIONS") or ""
     ours = [f"-c {name}={_escaped(value)}" for name, value in [*settings.items(), CANARY]]
-    return {**params, "options": " ".join([given, *ours]).strip()}
+    return {**params, "options": " ".join([str(given), *ours]).strip()}
 
 
 def _escaped(value: str) -> str:

@@ -31,7 +31,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._module import INFIN
 try:
     from ansible.module_utils.common.json import Direction, get_module_encoder
 except ImportError:  # ansible-core 2.18
-    from ansible.parsing.ajson import AnsibleJSONEncoder  # type: ignore[attr-defined]
+    from ansible.parsing.ajson import AnsibleJSONEncoder  # type: ignore[attr-defined]  # newer ones have none
 
     PROFILE: tuple[str, ...] = ()
     ENCODER: dict[str, t.Any] = {"cls": AnsibleJSONEncoder, "vault_to_text": True}
@@ -175,7 +175,7 @@ class DirectAction(ActionBase):
         name = f"{COLLECTION}.{self.module}"
         arguments = self.arguments()
         own_environment: dict[str, t.Any] = {}
-        self._compute_environment_string(own_environment)  # type: ignore[no-untyped-call]
+        self._compute_environment_string(own_environment)  # type: ignore[no-untyped-call]  # Ansible has no types there
         task = self._circumstances(arguments, own_environment, task_vars or {})
         reason = obstacle(task, sys.executable, _connection.PSYCOPG2_IMPORT_ERROR is not None)
         if reason:

@@ -297,7 +297,7 @@ def _done(remediation: records.Data) -> dict[str, t.Any]:
 
 
 def _guard(guard: records.Data) -> dict[str, str]:
-    passed = {True: "passed", False: "stopped the runbook"}.get(guard.get("passed"), "not known")  # type: ignore[arg-type]
+    passed = {True: "passed", False: "stopped the runbook"}.get(guard.get("passed"), "not known")  # type: ignore[arg-type]  # of any type
     return {
         "name": texts.name(guard.get("guard")).replace("_", " "),
         "passed": passed,
@@ -308,7 +308,7 @@ def _guard(guard: records.Data) -> dict[str, str]:
 
 def _policy(policy: records.Data) -> dict[str, str]:
     rounds = records.number(policy.get("rounds"))
-    relieved = {True: "relieved", False: "not relieved"}.get(policy.get("relieved"), "")  # type: ignore[arg-type]
+    relieved = {True: "relieved", False: "not relieved"}.get(policy.get("relieved"), "")  # type: ignore[arg-type]  # of any type
     counts = ", ".join(f"{count} {_words(name)}" for name, count in records.counts(policy.get("counts")).items())
     return {
         "name": texts.name(policy.get("name")),

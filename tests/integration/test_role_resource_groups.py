@@ -47,7 +47,7 @@ def remove(scene: Scene) -> None:
     for role in (scene.cluster.user, scene.cluster.other):
         scene.sql(f'ALTER ROLE "{role}" RESOURCE GROUP default_group')
     for name in (A, B):
-        eventually(lambda name=name: dropped(scene, name), f"{name} is dropped")  # type: ignore[misc]
+        eventually(lambda name=name: dropped(scene, name), f"{name} is dropped")  # type: ignore[misc]  # mypy infers no default
 
 
 def fleet(cluster: Cluster, **desired: t.Any) -> dict[str, t.Any]:
@@ -73,7 +73,7 @@ def cases(path: Path) -> dict[tuple[str, str], list[tuple[str, str]]]:
             assert {"name", "classname"} <= set(element.attrib)
     report = junitparser.JUnitXml.fromfile(str(path))
     stated = (report.tests, report.failures, report.errors)
-    report.update_statistics()  # type: ignore[no-untyped-call]
+    report.update_statistics()  # type: ignore[no-untyped-call]  # of a library
     assert stated == (report.tests, report.failures, report.errors)
     return {
         (case.classname, case.name): [(type(result).__name__, result.message) for result in case.result]

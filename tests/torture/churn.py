@@ -3,7 +3,7 @@
 
 """Sessions that come and go by the hundred in a second, in a process of its own; each says what became of it.
 
-    python churn.py SECONDS SESSIONS LIFE QUERY ADDRESS PORT USER DATABASE APPLICATION
+    python -m torture.churn SECONDS SESSIONS LIFE QUERY ADDRESS PORT USER DATABASE APPLICATION
 
 SESSIONS are there at a time, each for up to LIFE seconds, and the next one comes when one has gone. With a QUERY, a
 session says its start, and then runs that with its seconds in place of {}; with none, "-", it is idle. The address is
@@ -25,10 +25,11 @@ import itertools
 import random
 import selectors
 import socket
-import struct
 import sys
 import time
 import typing as t
+
+from sandbox import wire
 
 WHO = (
     "SELECT to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
@@ -36,26 +37,6 @@ WHO = (
 )
 # How long those that are told to leave have for it.
 PATIENCE = 10.0
-PROTOCOL = 3 << 16
-HEADER = struct.Struct("!cI")
-HEAD = 5  # bytes of it
-NUMBER = struct.Struct("!I")
-
-
-def startup(**parameters: str) -> bytes:
-    """The first packet."""
-    words = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items())
-    return NUMBER.pack(len(words) + 9) + NUMBER.pack(PROTOCOL) + words + b"\0"
-
-
-def frame(kind: bytes, body: bytes = b"") -> bytes:
-    """One message."""
-    return HEADER.pack(kind, len(body) + 4) + body
-
-
-def query(text: str) -> bytes:
-    """A statement."""
-    return frame(b"Q", text.encode() + b"\0")
 
 
 @dataclasses.dataclass
@@ -73,31 +54,25 @@ class Life:
     start: str = "-"
     met: str = "-"
     left: bool = False
-    rest: bytes = b""
+    frames: wire.FrameBuffer = dataclasses.field(default_factory=wire.FrameBuffer)
 
     def feed(self, data: bytes) -> bool:
         """Take what the server says; whether it is ready for the next statement."""
         ready = False
-        self.rest += data
-        while len(self.rest) >= HEAD:
-            kind, length = HEADER.unpack_from(self.rest)
-            if len(self.rest) < length + 1:
-                break
-            message, self.rest = self.rest[: length + 1], self.rest[length + 1 :]
-            body = message[HEAD:]
-            ready |= kind == b"Z"
-            self._take(kind, body)
+        for raw in self.frames.feed(data):
+            ready |= raw[:1] == b"Z"
+            self._take(raw[:1], wire.body(raw))
         return ready
 
     def _take(self, kind: bytes, body: bytes) -> None:
         if kind == b"K":
-            self.pid = NUMBER.unpack_from(body)[0]
+            self.pid = int.from_bytes(body[:4], "big")
         elif kind == b"D" and self.start == "-":
-            self.start = body[6:].decode()  # of the only column, after the number of columns and its length
+            self.start = str(wire.parse_data_row(body)[0])
         elif kind == b"E":
-            fields = {field[:1]: field[1:].decode("utf-8", "replace") for field in body.split(b"\0")}
-            self.met = fields[b"C"] if self.pid else f"refused:{fields[b'M']}".replace(" ", "_")
-        elif kind == b"R" and body != NUMBER.pack(0):
+            fields = wire.parse_fields(body)
+            self.met = fields["C"] if self.pid else f"refused:{fields['M']}".replace(" ", "_")
+        elif kind == b"R" and any(body):
             raise SystemExit("the server asks for a password")
 
     def send(self, data: bytes) -> None:
@@ -109,7 +84,7 @@ class Life:
         """Say goodbye; the server closes."""
         if not self.left:
             self.left = True
-            self.send(frame(b"X"))
+            self.send(wire.frame(b"X"))
 
 
 class Crowd:
@@ -119,7 +94,7 @@ class Crowd:
         seconds, number, life, statement, self._address, port, user, database, application = arguments
         self._end = time.monotonic() + float(seconds)
         self._number, self._life, self._port = int(number), float(life), int(port)
-        self._startup = startup(user=user, database=database, application_name=application)
+        self._startup = wire.startup({"user": user, "database": database, "application_name": application})
         self._statement = "" if statement == "-" else statement
         self._selector = selectors.DefaultSelector()
         # When each idle one is to leave; the number in the middle, because sessions have no order.
@@ -146,7 +121,7 @@ class Crowd:
         link = socket.socket(socket.AF_UNIX if self._address.startswith("/") else socket.AF_INET)
         link.connect(self._address if self._address.startswith("/") else (self._address, self._port))
         seconds = random.uniform(0, self._life)
-        statements = [query(WHO), query(self._statement.format(seconds))] if self._statement else []
+        statements = [wire.query(WHO), wire.query(self._statement.format(seconds))] if self._statement else []
         life = Life(link, collections.deque(statements))
         life.send(self._startup)
         link.setblocking(False)

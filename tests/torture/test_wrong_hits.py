@@ -138,11 +138,11 @@ class Churn:
 
     def _start(self, cluster: Cluster, sessions: int, query: str, address: str, name: str) -> subprocess.Popen[str]:
         words = [self._seconds, sessions, LIFE, query, address, cluster.port, cluster.user, cluster.database, name]
-        command = [sys.executable, "-S", str(Path(__file__).parent / "churn.py"), *map(str, words)]
+        command = [sys.executable, "-S", "-m", "torture.churn", *map(str, words)]
         # No pipe: nobody reads before the end, and a full one would stop them.
         told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - end() closes it
         self._told.append(told)
-        return subprocess.Popen(command, stdout=told, text=True)
+        return subprocess.Popen(command, stdout=told, text=True, cwd=Path(__file__).parent.parent)
 
     @property
     def running(self) -> bool:

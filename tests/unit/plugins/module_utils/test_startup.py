@@ -41,6 +41,12 @@ def test_those_of_the_user_stay_and_ours_count(params: dict[str, str], environ: 
     assert split(found["options"])[:4] == ["-c", "role=a", "-c", "lock_timeout=5"]
 
 
+def test_options_that_are_no_text_are_left_to_the_server() -> None:
+    found = _startup.with_settings({"options": 5}, {}, {})
+    assert found is not None
+    assert split(found["options"])[0] == "5"
+
+
 @pytest.mark.parametrize(("params", "environ"), [({"service": "a"}, {}), ({}, {"PGSERVICE": "a"})])
 def test_a_service_may_have_options_that_nobody_knows(params: dict[str, str], environ: dict[str, str]) -> None:
     assert _startup.with_settings(params, environ, {"lock_timeout": "5"}) is None
