@@ -10,8 +10,9 @@ import contextlib
 import dataclasses
 import socket
 import struct
-import threading
 import typing as t
+
+from torture.listener import Server
 
 FIN = "end"
 RST = "reset"
@@ -40,7 +41,7 @@ class Fault:
     call: t.Callable[[], None] | None = None
 
 
-class Relay:
+class Relay(Server):
     """Relays connections to a server, message by message.
 
     Attributes:
@@ -49,61 +50,25 @@ class Relay:
     """
 
     def __init__(self, host: str, port: int, fault: Fault | None = None) -> None:
+        super().__init__()
         self._server = (host, port)
         self._fault = fault
-        self._loop = asyncio.new_event_loop()
-        self._writers: list[asyncio.StreamWriter] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.messages: list[str] = []
         self.struck = False
-        self.port = 0
 
-    def __enter__(self) -> t.Self:
-        self._thread.start()
-        self._listener = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._accept, "127.0.0.1", 0), self._loop
-        ).result()
-        self.port = int(self._listener.sockets[0].getsockname()[1])
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def login(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The options of a module, with the relay in place of the server."""
-        return {**options, "login_host": "127.0.0.1", "login_port": self.port, "ssl_mode": "disable"}
-
-    async def _close(self) -> None:
-        self._listener.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        line = _Line(self)
-        self._writers.append(writer)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            server_reader, server_writer = await asyncio.open_connection(*self._server)
-            self._writers.append(server_writer)
-            line.ends = [writer, server_writer]
-            line.silent = self.struck and self._how == DEAD
-            await asyncio.gather(
-                line.carry("C", reader, server_writer), line.carry("S", server_reader, writer), return_exceptions=True
-            )
-        self._tasks.discard(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await self.dial(*self._server)
+        line = _Line(self, [writer, server_writer])
+        await asyncio.gather(line.carry("C", reader, server_writer), line.carry("S", server_reader, writer))
 
     @property
     def _how(self) -> str:
         return self._fault.how if self._fault else ""
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing goes through any more, on new connections either."""
+        return self.struck and self._how == DEAD
 
     async def passed(self, line: _Line, message: str) -> None:
         """Count a message, and let the fault happen if it is the one."""
@@ -121,21 +86,21 @@ class Relay:
             line.silent = True
         else:
             if self._how == GONE:
-                self._listener.close()
+                self.shut()
             line.end(self._how == RST)
 
 
 class _Line:
     """One connection through the relay."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, ends: list[asyncio.StreamWriter]) -> None:
         self._relay = relay
-        self.silent = False
+        self._ends = ends
+        self.silent = relay.dead
         self.deaf = False
-        self.ends: list[asyncio.StreamWriter] = []
 
     def end(self, reset: bool) -> None:
-        for writer in self.ends:
+        for writer in self._ends:
             if reset:
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 writer.transport.abort()

@@ -11,11 +11,10 @@ import os
 import re
 import socket
 import ssl
-import threading
-import typing as t
 
 from integration.cluster import Cluster
 from sandbox import wire
+from torture.listener import Server
 
 _TLS = wire.SSL_REQUEST.to_bytes(4, "big")
 # What Greenplum 6 and 7 send on to the segments, seen on both: a SET of what the segments must know, the lock table,
@@ -26,59 +25,14 @@ _DISPATCHED = re.compile(
 _AUTHENTICATED = wire.frame(b"R", b"\0\0\0\0")
 
 
-class Server:
-    """A listener in a thread of its own, for as long as a with block lasts."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
-
-    def __enter__(self) -> t.Self:
-        self._thread.start()
-        start = asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self._listener = asyncio.run_coroutine_threadsafe(start, self._loop).result()
-        self.port = int(self._listener.sockets[0].getsockname()[1])
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _close(self) -> None:
-        self._listener.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def login(self, options: t.Mapping[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
-        """The options of a module, with this in place of the server."""
-        return {**options, "login_host": "127.0.0.1", "login_port": self.port, "ssl_mode": "disable", **more}
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        with contextlib.suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await self.serve(reader, writer)
-        writer.close()
-        self._tasks.discard(task)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
-        raise NotImplementedError
-
-    async def startup(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        """The startup message; a request for TLS or GSS is declined."""
-        while True:
-            head = await reader.readexactly(4)
-            body = await reader.readexactly(int.from_bytes(head, "big") - 4)
-            if body[:2] == b"\0\3":
-                return head + body
-            writer.write(b"N")
+async def startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """The startup message; a request for TLS or GSS is declined."""
+    while True:
+        head = await reader.readexactly(4)
+        body = await reader.readexactly(int.from_bytes(head, "big") - 4)
+        if body[:2] == b"\0\3":
+            return head + body
+        writer.write(b"N")
 
 
 class Refusing(Server):
@@ -89,7 +43,7 @@ class Refusing(Server):
         self._answer = wire.error(sqlstate, message, "FATAL")
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self.startup(reader, writer)
+        await startup(reader, writer)
         writer.write(self._answer)
         await writer.drain()
 
@@ -109,7 +63,7 @@ class Encrypted(Server):
             asked = await reader.readexactly(8)
         writer.write(b"S")
         await writer.start_tls(self._context)
-        server_reader, server_writer = await asyncio.open_connection(self._cluster.host, self._cluster.port)
+        server_reader, server_writer = await self.dial(self._cluster.host, self._cluster.port)
         await asyncio.gather(_pour(reader, server_writer), _pour(server_reader, writer))
 
 
@@ -130,9 +84,9 @@ class HangingSegment(Server):
         self.hung: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        startup = await self.startup(reader, writer)
-        server_reader, server_writer = await asyncio.open_connection(self._cluster.host, self._cluster.port)
-        server_writer.write(startup)
+        first = await startup(reader, writer)
+        server_reader, server_writer = await self.dial(self._cluster.host, self._cluster.port)
+        server_writer.write(first)
         await asyncio.gather(self._ask(reader, server_writer), _pour(server_reader, writer))
 
     async def _ask(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
@@ -158,14 +112,14 @@ class Choosy(Server):
         self.asked = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        packet = await self.startup(reader, writer)
+        packet = await startup(reader, writer)
         parameters = wire.parse_startup(packet[4:])
         if parameters.pop("options", None):
             self.asked += 1
             if not self._silently:
                 writer.write(wire.error("08P01", "unsupported startup parameter: options", "FATAL"))
                 return
-        server_reader, server_writer = await asyncio.open_connection(self._cluster.host, self._cluster.port)
+        server_reader, server_writer = await self.dial(self._cluster.host, self._cluster.port)
         server_writer.write(wire.startup(parameters))
         await asyncio.gather(_pour(reader, server_writer), _pour(server_reader, writer))
 
@@ -194,7 +148,7 @@ class Pooler(Server):
             connection.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self.startup(reader, writer)
+        await startup(reader, writer)
         said = {
             "server_version": self._version,
             "is_superuser": self._superuser,

@@ -23,8 +23,9 @@ from integration.run_module import Outcome
 from torture import figures, forge
 from torture.conversations import CONVERSATIONS, TIMEOUT, Admitting, Conversation, Planning, Stage, fresh_tag
 from torture.fault import Fault, Relay
+from torture.listener import Server
 from torture.scale import scaled
-from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing, Server
+from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing
 
 MINUTE = 60.0
 # Each module, with options that make it send something.
