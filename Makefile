@@ -167,11 +167,15 @@ molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for an
 bench: venv .cache/bench/stamp  ## measure against community.postgresql; writes docs/benchmarks.md
 	$(PY) tests/bench $(CASES)
 
+CUTS := tests/torture/test_cut_connections.py
+
 torture-short: venv  ## faults, wrong hits, hostile input and load, with small numbers
 	$(PY) -m pytest tests/torture
 
 torture: venv  ## the same with large numbers, and the report docs/torture.md; it takes an hour
-	@GPOPS_TORTURE=full $(PY) -m pytest tests/torture
+# What is cut mostly waits; what measures runs alone.
+	@GPOPS_TORTURE=full $(PY) -m pytest -n 3 $(CUTS)
+	@GPOPS_TORTURE=full $(PY) -m pytest tests/torture --ignore $(CUTS)
 	@$(PY) tests/torture/report.py
 
 dist: venv  ## the tarball for Galaxy

@@ -134,12 +134,17 @@ class Engine:
         return {"family": self.family, "version": self.version, "interface": self.interface}
 
     @property
-    def toolkit_spends_session(self) -> bool:
-        """Whether, after a call of mdb_toolkit, the session's next statement may wait in a full group.
+    def waits_in_group(self) -> bool:
+        """Whether what reads more than tables of pg_catalog waits in a full group.
 
         Superusers and every role of Greenplum 6 bypass the group altogether.
         """
-        return self.interface == MDB and self.family != "gp6" and not self.is_superuser
+        return self.family != "gp6" and not self.is_superuser
+
+    @property
+    def toolkit_spends_session(self) -> bool:
+        """Whether, after a call of mdb_toolkit, the session's next statement may wait in a full group."""
+        return self.interface == MDB and self.waits_in_group
 
 
 def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engine:
@@ -271,7 +276,7 @@ def full_group_message(engine: Engine | None, role: str | None) -> str:
     group = f"resource group {engine.role_group}" if engine and engine.role_group else "the resource group"
     return (
         f"{group} of role {role or 'that logged in'} is full: no slot came free within timeout, and on this engine "
-        "nothing of this role gets past the queue. Log in as a role of another group or as a superuser, "
+        "only a superuser gets past the queue with this. Log in as a role of another group or as a superuser, "
         "or let a superuser raise the group's concurrency"
     )
 

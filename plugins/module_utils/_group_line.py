@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# ruff: noqa: S608 - the texts are of this file, values go through psycopg2.sql
+
 """Read resource groups from a server, and send it the steps of a plan. Private to the collection."""
 
 from __future__ import annotations
@@ -21,14 +23,42 @@ _NOT_LIMITS = ("groupid", "groupname")
 _ENFORCING = ("group", "group-v2")
 
 # As one JSON text each, whatever columns the engine has.
-_READ = """
-SELECT (SELECT pg_catalog.json_agg(c) FROM gp_toolkit.gp_resgroup_config c)::text,
-       (SELECT pg_catalog.json_agg(m) FROM (
+_MEMBERS = """(SELECT pg_catalog.json_agg(m) FROM (
           SELECT r.rolname, r.rolsuper, g.rsgname
             FROM pg_catalog.pg_roles r
-            LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup) m)::text,
+            LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup) m)::text"""
+_READ = f"""
+SELECT (SELECT pg_catalog.json_agg(c) FROM gp_toolkit.gp_resgroup_config c)::text,
+       {_MEMBERS},
        pg_catalog.current_setting('gp_resource_manager')
 """
+# The same from tables of pg_catalog only: this runs at once in a full group, on every engine.
+_READ_CATALOG = f"""
+SELECT (SELECT pg_catalog.json_agg(l) FROM (
+          SELECT g.rsgname, c.reslimittype, c.value
+            FROM pg_catalog.pg_resgroup g
+            JOIN pg_catalog.pg_resgroupcapability c ON c.resgroupid = g.oid) l)::text,
+       (SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a
+          JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = 'gp_toolkit' AND c.relname = 'gp_resgroup_config' AND a.attnum > 0)::text,
+       {_MEMBERS},
+       pg_catalog.current_setting('gp_resource_manager')
+  FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'
+"""
+# Column of the view -> pg_resgroupcapability.reslimittype: what the view of Greenplum 7.0 joins, and Cloudberry's
+# ResGroupLimitType.
+_LIMIT_TYPES = {
+    "concurrency": 1,
+    "cpu_max_percent": 2,
+    "cpu_weight": 3,
+    "cpuset": 4,
+    "memory_limit": 5,
+    "memory_quota": 5,
+    "min_cost": 6,
+    "io_limit": 7,
+}
 _STATUS = "SELECT pg_catalog.row_to_json(s)::text FROM gp_toolkit.gp_resgroup_status s"
 
 
@@ -64,7 +94,7 @@ class Reading:
 
 
 def read(session: Session, engine: Engine) -> Reading:
-    """Read configuration and roles, in one round trip.
+    """Read configuration and roles, in one round trip; a full group stops nobody.
 
     Raises:
         GpopsError: Any error of the session.
@@ -74,8 +104,27 @@ def read(session: Session, engine: Engine) -> Reading:
             f"database {engine.database} has no gp_toolkit.gp_resgroup_config that belongs to a superuser; "
             "set login_db to one that has it, or install it with CREATE EXTENSION gp_toolkit"
         )
+    if engine.waits_in_group:
+        limits, columns, members, manager = session.execute(_READ_CATALOG).rows[0]
+        config = config_from(json.loads(limits or "[]"), json.loads(columns or "[]"))
+        if config is not None:
+            return reading_from(config, json.loads(members or "[]"), manager, engine)
     row = session.execute(_READ).rows[0]
     return reading_from(json.loads(row[0] or "[]"), json.loads(row[1] or "[]"), row[2], engine)
+
+
+def config_from(limits: t.Iterable[t.Mapping[str, t.Any]], columns: t.Iterable[str]) -> list[dict[str, t.Any]] | None:
+    """PURE: the rows of the catalog -> those of the view; V(none) if an option of this engine is unknown here."""
+    options = [column for column in columns if column not in _NOT_LIMITS]
+    if not all(option in _LIMIT_TYPES for option in options):
+        return None
+    found: dict[str, dict[int, str | None]] = {}
+    for limit in limits:
+        found.setdefault(limit["rsgname"], {})[limit["reslimittype"]] = limit["value"]
+    return [
+        {"groupname": name, **{option: values.get(_LIMIT_TYPES[option]) for option in options}}
+        for name, values in found.items()
+    ]
 
 
 def reading_from(

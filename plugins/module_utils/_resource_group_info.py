@@ -9,9 +9,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _group_line, _words
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GroupFull
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
-from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit, visit
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "names": {"type": "list", "elements": "str"},
@@ -48,7 +49,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     wanted = _words.names_test("names", options["names"]) if options["names"] is not None else None
     with visit(options, _engine.GROUP_VIEWS) as found:
         reading = _group_line.read(found.session, found.engine)
-        status = _group_line.read_status(found.session) if options["status"] else None
+        status, unread = _status(found) if options["status"] else (None, [])
     chosen = [group for name, group in sorted(reading.groups.items()) if wanted is None or wanted(name)]
     answer = {
         "changed": False,
@@ -56,7 +57,15 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         "enforced": reading.enforced,
         "engine": found.engine.shown,
     }
-    return answer, _warnings(reading, status)
+    return answer, _warnings(reading, status) + unread
+
+
+def _status(found: Visit) -> tuple[dict[str, _group_line.GroupStatus], list[str]]:
+    """What goes on in the groups; or nothing, and why: what they are may be known all the same."""
+    try:
+        return _group_line.read_status(found.session), []
+    except GroupFull:
+        return {}, [f"there is no status: {_engine.full_group_message(found.engine, found.session.role)}"]
 
 
 def record(group: Group, family: str, status: t.Mapping[str, _group_line.GroupStatus] | None) -> dict[str, t.Any]:

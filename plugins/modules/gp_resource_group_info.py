@@ -29,6 +29,8 @@ options:
   status:
     description:
       - Return what runs and waits, too. This costs the engine about 300 ms.
+      - On Greenplum 7 and Cloudberry, for a role that is no superuser and whose own group is full, this waits until
+        O(timeout). Then the groups are returned without it, with a warning.
     type: bool
     default: false
 seealso:
@@ -100,7 +102,7 @@ groups:
       description: All columns of C(gp_toolkit.gp_resgroup_config) that this engine has, as it has them.
       type: dict
     status:
-      description: Only with O(status=true); V(null) if the engine shows none.
+      description: Only with O(status=true); V(null) if the engine shows none, or not to a role whose group is full.
       type: dict
       contains:
         running:

@@ -199,6 +199,12 @@ class Scene:
         self._stack.callback(self.sql, f"DROP TABLE public.{name}")
         return f"public.{name}"
 
+    def role(self, name: str) -> str:
+        """A role that may log in; it is dropped at the end."""
+        self.sql(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        self._stack.callback(self.sql, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        return name
+
     def group(self, role: str, name: str = "gpops_it_group") -> str:
         """A resource group with room for one, with this role in it; a superuser's own group is made so small.
 

@@ -153,11 +153,7 @@ class Admitting:
 
     def __init__(self, scene: Scene, tag: str) -> None:
         self._scene = scene
-        self._roles = [f"{tag}_out", f"{tag}_three"]
-        for role in self._roles:
-            name = sql.Identifier(role)
-            scene.sql(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-            scene._stack.callback(scene.sql, sql.SQL("DROP ROLE {}").format(name))
+        self._roles = [scene.role(f"{tag}_{name}") for name in ("out", "three")]
 
     def options(self) -> Options:
         out, three = self._roles

@@ -59,6 +59,25 @@ def test_rows_become_groups_and_facts() -> None:
     assert reading.enforced is True
 
 
+def test_the_catalog_gives_the_rows_of_the_view() -> None:
+    values = {"a": ("5", "20", "100", "-1", "-1", "500"), "b": ("0", "-1", "100", "0-1", "64", "0")}
+    limits = [
+        {"rsgname": name, "reslimittype": number, "value": value}
+        for name, row in values.items()
+        for number, value in enumerate(row, 1)
+    ]
+    options = ("concurrency", "cpu_max_percent", "cpu_weight", "cpuset", "memory_quota", "min_cost")
+    rows = _group_line.config_from(limits, ["groupid", "groupname", *options])
+    assert rows == [{"groupname": name, **dict(zip(options, row, strict=True))} for name, row in values.items()]
+    assert _group_line.config_from(limits[:1], ["groupname", "concurrency", "io_limit"]) == [
+        {"groupname": "a", "concurrency": "5", "io_limit": None}
+    ]
+
+
+def test_with_an_option_of_a_later_engine_the_view_is_read() -> None:
+    assert _group_line.config_from([], ["groupname", "concurrency", "gpu_percent"]) is None
+
+
 @pytest.mark.parametrize(
     ("manager", "enforced"), [("group", True), ("group-v2", True), ("queue", False), ("none", False)]
 )
