@@ -100,7 +100,7 @@ yamllint: venv
 	yamllint --strict .
 
 shellcheck: venv
-	shellcheck .ci/run .ci/chromium
+	shellcheck -x .ci/run .ci/chromium .ci/pgbouncer
 
 ansible-lint: venv
 	ansible-lint --profile production --offline

@@ -95,6 +95,8 @@ _OPEN_PARAMS = frozenset(
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
 _CLOSE_SECONDS = 0.5
+# How often to look for the session of a pooler that has our settings; a pooler gives out the last one first.
+_UNDO_TRIES = 20
 # What part of the time the segments get to let a session begin, and at most how many seconds.
 _SEGMENTS_SHARE = 0.25
 _SEGMENTS_SECONDS = 5.0
@@ -285,6 +287,8 @@ class Session:
         self._settings = settings
         self.where = where_to(self._params, os.environ)
         self._closed = False
+        self._pooled = False
+        self._left: list[str] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -341,17 +345,16 @@ class Session:
     def _prepare(self) -> None:
         # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
         # and a text of another database that has no equivalent in ours does not fail the listing.
-        settings = [sql.SQL("SET client_encoding = 'SQL_ASCII'")]
+        settings = {"client_encoding": "SQL_ASCII"}
         deadline = self.deadline
         if not self._at_startup:
-            settings += [_set(name, value) for name, value in self._limits.items()]
+            settings.update(self._marked_limits())
         elif self._settings is None:
             # What connects to the segments gets a part of the time, so that another way is left.
             deadline = Deadline(min(_SEGMENTS_SECONDS, self.deadline.remaining() * _SEGMENTS_SHARE))
         dispatched = {} if self._at_startup and self._settings else self._dispatched()
         role = dispatched.pop("role", None)
-        settings += [_set(name, value) for name, value in dispatched.items()]
-        self._set(settings, deadline)
+        self._set({**settings, **dispatched}, deadline)
         if role:
             self._set_role(role, deadline)
 
@@ -360,16 +363,38 @@ class Session:
         role = self._options.get("session_role")
         return {**({_startup.BYPASS: "on"} if self._may_bypass() else {}), **({"role": role} if role else {})}
 
-    def _set(self, settings: t.Sequence[t.Any], deadline: Deadline) -> None:
+    def _marked_limits(self) -> dict[str, str]:
+        self._mark = os.urandom(8).hex()
+        return {**self._limits, _startup.MARK: self._mark}
+
+    def _set(self, settings: t.Mapping[str, str], deadline: Deadline) -> None:
+        statements = {name: _set(name, value) for name, value in settings.items()}
         try:
-            self.execute(sql.SQL("; ").join(settings), deadline=deadline)
+            self.execute(sql.SQL("; ").join(statements.values()), deadline=deadline)
+            self._left += statements
         except StatementError:
-            for setting in settings:  # an engine or role that may not set one of them may set the others
+            for name, statement in statements.items():
+                # An engine or role that may not set one of them may set the others.
                 try:
-                    self.execute(setting, deadline=deadline)
+                    self.execute(statement, deadline=deadline)
+                    self._left.append(name)
                 except StatementError as error:
                     if error.sqlstate not in _SETTING_REFUSED:
                         raise
+
+    def heard(self, pid: int, search_path: str) -> None:
+        """Take in what the server says of this session, for a pooler may stand between.
+
+        A pooler has pids of its own. It may drop all settings but those that it keeps for each client itself, which
+        are just those that the client is told of.
+
+        Args:
+            pid: Of the server's process.
+            search_path: The setting, as it is there.
+        """
+        self._pooled = pid != self._connection.info.backend_pid
+        if self._pooled and self._at_startup and search_path != self._limits["search_path"]:
+            self._set(self._marked_limits(), self.deadline)
 
     def _may_bypass(self) -> bool:
         # For other roles on a PostgreSQL 12 base this SET would itself wait in a full group.
@@ -379,6 +404,7 @@ class Session:
     def _set_role(self, role: str, deadline: Deadline) -> None:
         try:
             self.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), deadline=deadline)
+            self._left.append("role")
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None
 
@@ -440,7 +466,9 @@ class Session:
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""
         self.close()
-        return Session(self._options, deadline or self.deadline, self._settings)
+        session = Session(self._options, deadline or self.deadline, self._settings)
+        session._pooled = self._pooled
+        return session
 
     def text(self, statement: t.Any) -> str:
         """A statement as it is sent."""
@@ -454,10 +482,28 @@ class Session:
         """End the session; a connection whose server does not answer is left behind."""
         if self._closed:
             return
+        if self._pooled and not self._driver.stuck:
+            _quietly(self._undo)
         self._closed = True
         if not self._driver.stuck:
             _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
         self._driver.stop()
+
+    def _undo(self) -> None:
+        """Take our settings off the server's session: a pooler in transaction mode hands it on as it is."""
+        marked = _startup.MARK in self._left
+        # The last first: as another role we may not reset what we set as our own.
+        resets = [f"RESET {name}" for name in reversed(self._left) if name != _startup.MARK]
+        text = "; ".join([*resets, f"SHOW {_startup.MARK}"] if marked else resets)
+        deadline = Deadline(_CLOSE_SECONDS)
+        for _attempt in range(_UNDO_TRIES):
+            with contextlib.suppress(StatementError):  # a session without the mark is not the one
+                found = self.execute(text, deadline=deadline).rows
+                if not marked:
+                    return
+                if found[0][0] == self._mark:
+                    self.execute(f"RESET {_startup.MARK}", deadline=deadline)
+                    return
 
 
 def _dsn(params: t.Mapping[str, t.Any]) -> str:
@@ -472,7 +518,7 @@ def _dsn(params: t.Mapping[str, t.Any]) -> str:
 
 def _set(name: str, value: str) -> t.Any:
     """The statement for a setting of ours; nothing of a user is in it."""
-    return sql.SQL(f"SET {name} = {value}")
+    return sql.SQL(f"SET {name} = {{}}").format(sql.Literal(value))
 
 
 def _quietly(call: t.Callable[[], object]) -> None:

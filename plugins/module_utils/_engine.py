@@ -27,6 +27,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
 # is only asked for those that have columns.
 _PROBE = """
 SELECT pg_catalog.version() AS version_text,
+       pg_catalog.pg_backend_pid() AS pid,
+       pg_catalog.current_setting('search_path') AS search_path,
        r.rolname::text AS role,
        r.rolsuper AS is_superuser,
        g.rsgname::text AS role_group,
@@ -177,6 +179,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
             f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
             "log in to the coordinator"
         )
+    session.heard(answer[0]["pid"], answer[0]["search_path"])
     return engine_from(answer[0], toolkit)
 
 

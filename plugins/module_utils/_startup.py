@@ -16,6 +16,8 @@ import typing as t
 # wants, shows the same for each order of day and month.
 CANARY = ("DateStyle", "ISO, YMD")
 BYPASS = "gp_resource_group_bypass"
+# A setting of no meaning, which tells the session that has our settings from the others of a pooler.
+MARK = "gpops.session"
 
 
 def limits(remaining: float) -> dict[str, str]:

@@ -193,7 +193,8 @@ victim. Milliseconds are those of a task with the default ``timeout``.
 Settings come with the login because each ``SET`` of them would connect to every segment, and wait for one that hangs.
 Where that cannot be avoided (``gp_resource_group_bypass``, ``SET ROLE``) and has no answer within a quarter of
 ``timeout`` (at most 5 seconds), a new login brings these along too. Through a pooler that takes no ``options``, or
-drops them, ``SET`` statements do the same.
+drops them, ``SET`` statements do the same, and ``RESET`` statements at the end undo them: in transaction mode the
+pooler gives the session to somebody else next.
 
 Where the functions of ``mdb_toolkit`` are used on Greenplum 7 and Cloudberry, each further statement has a
 connection of its own, for the engine would let it wait in a full group.

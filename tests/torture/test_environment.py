@@ -20,7 +20,7 @@ import pytest
 import trustme
 from integration.cluster import Cluster, Scene
 from integration.run_module import Outcome
-from torture import figures, forge
+from torture import figures, forge, pgbouncer
 from torture.conversations import CONVERSATIONS, TIMEOUT, Admitting, Conversation, Planning, Stage, fresh_tag
 from torture.fault import Fault, Relay
 from torture.listener import Server
@@ -194,6 +194,54 @@ def test_a_pooler_that_switches_sessions(cluster: Cluster, scene: Scene, convers
         assert pooler.statements > 2
         assert not said.failed, said
         stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
+
+
+# What a module sets for itself; nobody else may get it.
+OURS = (
+    "search_path",
+    "statement_timeout",
+    "lock_timeout",
+    "gp_resource_group_queuing_timeout",
+    "gp_resource_group_bypass",
+    "role",
+)
+
+
+@pytest.fixture(scope="module")
+def bouncer() -> str:
+    """The program."""
+    path, why = pgbouncer.program()
+    if not path:
+        pytest.skip(f"no PgBouncer: {why}")
+    return path
+
+
+@pytest.mark.parametrize("drop_options", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
+def test_pgbouncer(
+    bouncer: str, cluster: Cluster, scene: Scene, conversation: Conversation, mode: str, drop_options: bool
+) -> None:
+    """A real one: in transaction mode it gives a session to the next client as it is, with all that was set in it."""
+    stage = conversation.stage(scene, fresh_tag())
+    role = getattr(cluster, conversation.role)
+    login = cluster.login(role)
+    with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
+        before = pooler.left(role, OURS)
+        said = run(conversation.module, {**pooler.login(login), **stage.options()})
+        assert pooler.left(role, OURS) == before
+    assert not said.failed, said
+    stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
+
+
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+def test_another_role_through_pgbouncer(bouncer: str, cluster: Cluster, mode: str) -> None:
+    with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options=True) as pooler:
+        before = pooler.left(cluster.admin, OURS)
+        login = pooler.login(cluster.login(cluster.admin))
+        said = run("gp_process_info", {**login, "session_role": cluster.user, "fields": ["pid"]})
+        assert pooler.left(cluster.admin, OURS) == before
+    assert not said.failed, said
 
 
 def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> None:

@@ -37,6 +37,8 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
     locks = "pg_locks.locktype relation mode granted mppsessionid gp_segment_id"
     return {
         "version_text": next(iter(VERSIONS)),
+        "pid": 4711,
+        "search_path": "pg_catalog",
         "role": "ops",
         "is_superuser": False,
         "role_group": "default_group",
@@ -95,6 +97,9 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
         def execute(self, _statement: str) -> Rows:
             row = probe_row(content_id=content)
             return Rows(tuple(row), [tuple(row.values())])
+
+        def heard(self, pid: int, search_path: str) -> None:
+            assert (pid, search_path) == (4711, "pg_catalog")
 
     if content != "0":
         assert _engine.probe(t.cast(Session, Asked()), "auto").family == "gp7"
