@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import multiprocessing.connection
 import os
-import resource
 import sys
 import tempfile
 import threading
@@ -40,14 +39,12 @@ class Run:
         seconds: From its start to its end.
         output: All that it printed, and a traceback if it crashed.
         crashed: Whether it ended by anything but its own result.
-        peak_mb: Its largest resident size.
     """
 
     outcome: Outcome
     seconds: float
     output: str
     crashed: bool
-    peak_mb: float
 
 
 def run(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Run:
@@ -64,12 +61,12 @@ def run(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] 
         if not receiver.poll(PATIENCE):
             process.kill()  # only now: the pid of one that has ended may be somebody else's
             raise AssertionError(f"{name} did not end within {PATIENCE:g} s")
-        printed, crash, seconds, peak = receiver.recv()
+        printed, crash, seconds = receiver.recv()
     finally:
         process.join()
         process.close()
         receiver.close()
-    return _understood(printed, crash, seconds, peak)
+    return _understood(printed, crash, seconds)
 
 
 def _prepare() -> None:
@@ -78,13 +75,13 @@ def _prepare() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(folders)
 
 
-def _understood(printed: str, crash: str, seconds: float, peak: float) -> Run:
+def _understood(printed: str, crash: str, seconds: float) -> Run:
     try:
         outcome = Outcome(json.loads(printed))
     except (ValueError, TypeError):
         outcome, crash = Outcome(), crash or "it printed no JSON object"
     outcome.output = printed
-    return Run(outcome, seconds, f"{printed}{crash}", bool(crash), peak)
+    return Run(outcome, seconds, f"{printed}{crash}", bool(crash))
 
 
 def _child(sender: multiprocessing.connection.Connection, name: str, arguments: str, environ: dict[str, str]) -> None:
@@ -108,7 +105,7 @@ def _child(sender: multiprocessing.connection.Connection, name: str, arguments: 
         sys.stderr.flush()
         printed.seek(0)
         text = printed.read().decode("utf-8", "replace")
-    sender.send((text, crash, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    sender.send((text, crash, seconds))
 
 
 def _main(name: str) -> str:

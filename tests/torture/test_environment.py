@@ -146,6 +146,48 @@ def test_a_server_that_reads_only(cluster: Cluster, scene: Scene, conversation: 
 
 
 @pytest.fixture(scope="module")
+def standby(cluster: Cluster) -> t.Iterator[Cluster]:
+    """A real hot standby: a server of this family that never stops recovering."""
+    from sandbox import Sandbox
+
+    if not cluster.embedded:
+        pytest.skip("it makes a standby of an embedded engine")
+    # The first start makes it, the second lets its log be replayed, and from the third on it is a standby.
+    box = Sandbox(profile=cluster.family, keep=True).start()
+    data = box.dir / "data"
+    try:
+        for file, text in (("postgresql.auto.conf", "wal_level = replica\n"), ("standby.signal", "")):
+            box.stop()
+            (data / file).write_text(text, "utf-8")
+            box = Sandbox(profile=cluster.family, directory=box.dir, keep=True).start()
+        yield Cluster(family=cluster.family, host=box.host, port=box.port, embedded=True)
+    finally:
+        box.stop()
+        shutil.rmtree(box.dir)
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
+def test_a_hot_standby(standby: Cluster, conversation: Conversation) -> None:
+    """Sessions of it are listed and ended; what would change the cluster is refused."""
+    login = standby.login(getattr(standby, conversation.role))
+    changes: dict[str, dict[str, t.Any]] = {
+        "gp_resource_group": {"name": "default_group", "concurrency": 7},
+        "gp_admission": {"roles": [{"name": standby.user, "connection_limit": 7}]},
+    }
+    if conversation.module in changes:
+        refused(
+            conversation.module, {**login, **changes[conversation.module]}, "read-only", "log in to the coordinator"
+        )
+        return
+    with Scene(standby) as scene:
+        assert scene.sql("SELECT pg_catalog.pg_is_in_recovery()") == [(True,)]
+        stage = conversation.stage(scene, fresh_tag())
+        said = run(conversation.module, {**login, **stage.options()})
+        assert not said.failed, said
+        stage.judge(said, lambda: said)
+
+
+@pytest.fixture(scope="module")
 def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path, Path]:
     """The authority of the server's certificate, its file, and that of another one."""
     folder = tmp_path_factory.mktemp("tls")

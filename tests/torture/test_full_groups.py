@@ -71,7 +71,7 @@ def test_a_full_group_stops_nobody_silently(cluster: Cluster, scene: Scene, modu
     said, wanted = done.outcome, expected(module, kind, cluster)
     alive = scene.sql("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = %s", (holder.pid,))
     figures.record(
-        "full groups", cluster.family, {f"{module} as {kind}, room for {room}": said.get("msg", "works")[:160]}
+        "full groups", cluster.family, {f"{module} as {kind}, room for {room}": said.get("msg", "works").split(". ")[0]}
     )
     if wanted == "works":
         assert not said.failed, said["msg"]

@@ -73,6 +73,9 @@ BEGIN
     IF o ? 'error' THEN
         RAISE EXCEPTION USING ERRCODE = o #>> '{error,sqlstate}', MESSAGE = o #>> '{error,message}',
             HINT = o #>> '{error,hint}';
+    ELSIF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION USING ERRCODE = '25006',
+            MESSAGE = format('cannot execute %s in a read-only transaction', o ->> 'tag');
     END IF;
     PERFORM pg_catalog.gpops_sandbox_mark(o ->> 'tag', o -> 'apply');
 END $$;

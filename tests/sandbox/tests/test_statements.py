@@ -21,6 +21,17 @@ def concurrency(client: Client, name: str) -> str:
     return str(client.one(f"SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = '{name}'"))
 
 
+def test_a_session_that_only_reads(full: Scene) -> None:
+    admin = full.open("gpadmin")
+    admin.run("SET default_transaction_read_only = on")
+    message = "cannot execute ALTER RESOURCE GROUP in a read-only transaction"
+    assert admin.error(f"ALTER RESOURCE GROUP {full.name} SET concurrency 9") == ("25006", message)
+    assert concurrency(admin, full.name) == "1"
+    admin.run("SET default_transaction_read_only = off")
+    admin.run(f"ALTER RESOURCE GROUP {full.name} SET concurrency 9")
+    assert concurrency(admin, full.name) == "9"
+
+
 def test_block_is_really_aborted(full: Scene) -> None:
     admin = full.open("gpadmin")
     admin.run("BEGIN")
