@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import ssl
+import typing as t
 
 from integration.cluster import Cluster
 from sandbox import wire
@@ -22,6 +23,7 @@ _TLS = wire.SSL_REQUEST.to_bytes(4, "big")
 _DISPATCHED = re.compile(
     rb"\bSET (?!client_encoding)|FROM pg_catalog\.pg_locks|mdb_toolkit\.pg_locks\(|^(CREATE|ALTER|DROP) "
 )
+_OWN_PID = wire.frame(b"K", b"\0\0\0\1\0\0\0\1")
 _AUTHENTICATED = wire.frame(b"R", b"\0\0\0\0")
 
 
@@ -75,6 +77,18 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+async def _pour_frames(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, changed: t.Callable[[bytes], bytes]
+) -> None:
+    """Message by message, as they come out of this function."""
+    frames = wire.FrameBuffer()
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(wire.join(changed(raw) for raw in frames.feed(data)))
+            await writer.drain()
+    writer.close()
+
+
 class HangingSegment(Server):
     """In front of a server one of whose segments hangs: what is sent on to the segments is never answered."""
 
@@ -87,41 +101,52 @@ class HangingSegment(Server):
         first = await startup(reader, writer)
         server_reader, server_writer = await self.dial(self._cluster.host, self._cluster.port)
         server_writer.write(first)
-        await asyncio.gather(self._ask(reader, server_writer), _pour(server_reader, writer))
+        await asyncio.gather(_pour_frames(reader, server_writer, self._asked), _pour(server_reader, writer))
 
-    async def _ask(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
-        frames = wire.FrameBuffer()
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                for raw in frames.feed(data):
-                    if raw[:1] == b"Q" and _DISPATCHED.search(wire.body(raw)):
-                        self.hung.append(raw)
-                    else:
-                        server.write(raw)
-                await server.drain()
-        server.close()
+    def _asked(self, raw: bytes) -> bytes:
+        if raw[:1] == b"Q" and _DISPATCHED.search(wire.body(raw)):
+            self.hung.append(raw)
+            return b""
+        return raw
 
 
 class Choosy(Server):
-    """A pooler that takes no startup options: it refuses the login, or leaves them out without a word."""
+    """A pooler that takes no startup options, as PgBouncer does in each of these ways.
 
-    def __init__(self, cluster: Cluster, silently: bool) -> None:
+    It refuses the login; it leaves them out without a word; or it keeps the one that it follows itself, DateStyle.
+    """
+
+    HOWS = ("refused", "dropped", "all but one dropped")
+
+    def __init__(self, cluster: Cluster, how: str) -> None:
         super().__init__()
         self._cluster = cluster
-        self._silently = silently
-        self.asked = 0
+        self._how = how
+        self.limited = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         packet = await startup(reader, writer)
         parameters = wire.parse_startup(packet[4:])
-        if parameters.pop("options", None):
-            self.asked += 1
-            if not self._silently:
-                writer.write(wire.error("08P01", "unsupported startup parameter: options", "FATAL"))
-                return
+        given = parameters.pop("options", "")
+        if given and self._how == "refused":
+            writer.write(wire.error("08P01", "unsupported startup parameter: options", "FATAL"))
+            return
+        if given and self._how == "all but one dropped":
+            parameters["options"] = given[given.index("-c DateStyle=") :]
         server_reader, server_writer = await self.dial(self._cluster.host, self._cluster.port)
         server_writer.write(wire.startup(parameters))
-        await asyncio.gather(_pour(reader, server_writer), _pour(server_reader, writer))
+        await asyncio.gather(
+            _pour_frames(reader, server_writer, self._counted),
+            _pour_frames(server_reader, writer, _with_pid_of_its_own),
+        )
+
+    def _counted(self, raw: bytes) -> bytes:
+        self.limited += raw[:1] == b"Q" and b"SET statement_timeout" in raw
+        return raw
+
+
+def _with_pid_of_its_own(raw: bytes) -> bytes:
+    return _OWN_PID if raw[:1] == b"K" else raw
 
 
 class Pooler(Server):
@@ -159,7 +184,7 @@ class Pooler(Server):
             "DateStyle": "ISO, MDY",
         }
         writer.write(_AUTHENTICATED + wire.join(wire.parameter(name, value) for name, value in said.items()))
-        writer.write(wire.frame(b"K", b"\0\0\0\1\0\0\0\1") + wire.ready(b"I"))
+        writer.write(_OWN_PID + wire.ready(b"I"))
         while True:
             kind = await reader.readexactly(1)
             head = await reader.readexactly(4)

@@ -320,16 +320,14 @@ def test_another_role_while_a_segment_hangs(cluster: Cluster) -> None:
     assert "nobody here" in unknown["msg"]
 
 
-@pytest.mark.parametrize("silently", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("how", Choosy.HOWS)
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
-def test_a_pooler_without_startup_options(
-    cluster: Cluster, scene: Scene, conversation: Conversation, silently: bool
-) -> None:
+def test_a_pooler_without_startup_options(cluster: Cluster, scene: Scene, conversation: Conversation, how: str) -> None:
     stage = conversation.stage(scene, fresh_tag())
     login = cluster.login(getattr(cluster, conversation.role))
-    with Choosy(cluster, silently) as pooler:
+    with Choosy(cluster, how) as pooler:
         said = run(conversation.module, {**pooler.login(login), **stage.options()})
-        assert pooler.asked
+        assert pooler.limited
     assert not said.failed, said
     stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
 
