@@ -311,18 +311,24 @@ class Session:
             raise
 
     def _log_in(self) -> t.Any:
+        """Log in with the settings, or without them if something between does not take them as they are."""
         settings = {**self._limits, **(self._settings or {})}
         params = _startup.with_settings(self._params, os.environ, settings)
-        try:
-            connection = self._connect(params or self._params)
-        except ConnectError as error:
-            if self._settings is not None or params is None or not _startup.refused(error.message, settings):
-                raise
-            connection = self._connect(self._params)
-        name, value = _startup.CANARY
-        # A pooler may also drop them without a word.
-        self._at_startup = connection.get_parameter_status(name) == value
-        return connection
+        self._at_startup = False
+        if params is not None:
+            try:
+                connection = self._connect(params)
+            except ConnectError as error:
+                if self._settings is not None or not _startup.refused(error.message, settings):
+                    raise
+            else:
+                name, value = _startup.CANARY
+                self._at_startup = connection.get_parameter_status(name) == value
+                if self._at_startup:
+                    return connection
+                # PgBouncer has dropped them; Odyssey would set them in each session that a statement goes to.
+                _quietly(connection.close)
+        return self._connect(self._params)
 
     def _connect(self, params: t.Mapping[str, t.Any]) -> t.Any:
         dsn = _dsn(params)
@@ -383,17 +389,18 @@ class Session:
                         raise
 
     def heard(self, pid: int, search_path: str) -> None:
-        """Take in what the server says of this session, for a pooler may stand between.
-
-        A pooler has pids of its own. It may drop all settings but those that it keeps for each client itself, which
-        are just those that the client is told of.
+        """Take in what the server says of this session, for a pooler may stand between, with pids of its own.
 
         Args:
             pid: Of the server's process.
             search_path: The setting, as it is there.
         """
         self._pooled = pid != self._connection.info.backend_pid
-        if self._pooled and self._at_startup and search_path != self._limits["search_path"]:
+        if not self._pooled or not self._at_startup:
+            return
+        self._left += [*self._limits, _startup.CANARY[0], *(self._settings or {})]
+        if search_path != self._limits["search_path"]:
+            # PgBouncer may drop all but those that it keeps for each client itself.
             self._set(self._marked_limits(), self.deadline)
 
     def _may_bypass(self) -> bool:
@@ -490,7 +497,10 @@ class Session:
         self._driver.stop()
 
     def _undo(self) -> None:
-        """Take our settings off the server's session: a pooler in transaction mode hands it on as it is."""
+        """Take our settings off the server's session: a pooler in transaction mode hands it on as it is.
+
+        The mark stays: nothing may come after, for Odyssey would set anew what it knows of.
+        """
         marked = _startup.MARK in self._left
         # The last first: as another role we may not reset what we set as our own.
         resets = [f"RESET {name}" for name in reversed(self._left) if name != _startup.MARK]
@@ -499,10 +509,7 @@ class Session:
         for _attempt in range(_UNDO_TRIES):
             with contextlib.suppress(StatementError):  # a session without the mark is not the one
                 found = self.execute(text, deadline=deadline).rows
-                if not marked:
-                    return
-                if found[0][0] == self._mark:
-                    self.execute(f"RESET {_startup.MARK}", deadline=deadline)
+                if not marked or found[0][0] == self._mark:
                     return
 
 

@@ -114,6 +114,11 @@ class Choosy(Server):
     """A pooler that takes no startup options, as PgBouncer does in each of these ways.
 
     It refuses the login; it leaves them out without a word; or it keeps the one that it follows itself, DateStyle.
+
+    Attributes:
+        limited: How often a limit was set by a statement.
+        astray: Statements after a login whose options were left out. Odyssey would set these options before each, in
+            whatever session of its pool the statement goes to, and leave them there.
     """
 
     HOWS = ("refused", "dropped", "all but one dropped")
@@ -123,6 +128,7 @@ class Choosy(Server):
         self._cluster = cluster
         self._how = how
         self.limited = 0
+        self.astray: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         packet = await startup(reader, writer)
@@ -139,6 +145,10 @@ class Choosy(Server):
             _pour_frames(reader, server_writer, self._counted),
             _pour_frames(server_reader, writer, _with_pid_of_its_own),
         )
+
+    def _gone_astray(self, raw: bytes) -> bytes:
+        self.astray += [raw] if raw[:1] == b"Q" else []
+        return raw
 
     def _counted(self, raw: bytes) -> bytes:
         self.limited += raw[:1] == b"Q" and b"SET statement_timeout" in raw

@@ -328,6 +328,7 @@ def test_a_pooler_without_startup_options(cluster: Cluster, scene: Scene, conver
     with Choosy(cluster, how) as pooler:
         said = run(conversation.module, {**pooler.login(login), **stage.options()})
         assert pooler.limited
+        assert not pooler.astray
     assert not said.failed, said
     stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
 

@@ -13,7 +13,7 @@ from psycopg2 import sql
 from torture import figures, forge
 from torture.conversations import fresh_tag
 
-TIMEOUT = 3.0
+TIMEOUT = 5.0
 MARGIN = 2.0
 KINDS = ("admin", "ops", "user")
 MODULES = ("gp_process_info", "gp_resource_group_info", "gp_backend", "gp_policy", "gp_resource_group", "gp_admission")
