@@ -287,15 +287,16 @@ class Session:
         self._settings = settings
         self.where = where_to(self._params, os.environ)
         self._closed = False
-        self._pooled = False
-        self._left: list[str] = []
         self._begin()
 
     def _begin(self) -> None:
         """Log in, bound each wait on the server and step out of the queue of a full group, without waiting for any."""
         self._limits = _startup.limits(self.deadline.remaining())
         self._driver = _DriverThread()
+        self._left: list[str] = []
         self._connection = self._log_in()
+        # Until the server is heard: a pooler is why settings do not arrive.
+        self._pooled = not self._at_startup
         self.role: str = self._options.get("session_role") or self._connection.info.user
         try:
             self._prepare()

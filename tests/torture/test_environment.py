@@ -283,7 +283,10 @@ def test_another_role_through_pgbouncer(bouncer: str, cluster: Cluster, mode: st
         login = pooler.login(cluster.login(cluster.admin))
         said = run("gp_process_info", {**login, "session_role": cluster.user, "fields": ["pid"]})
         assert pooler.left(cluster.admin, OURS) == before
+        unknown = run("gp_process_info", {**login, "session_role": "nobody here"})
+        assert pooler.left(cluster.admin, OURS) == before
     assert not said.failed, said
+    assert "nobody here" in unknown["msg"]
 
 
 def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> None:
