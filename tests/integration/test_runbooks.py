@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import re
@@ -354,18 +355,39 @@ def test_triage(scene: Scene, tmp_path: Path) -> None:
 
 
 @on("gp7")
-def test_triage_goes_on_where_groups_cannot_be_read(scene: Scene, tmp_path: Path) -> None:
+def test_triage_from_a_full_group(scene: Scene, tmp_path: Path) -> None:
     cluster = scene.cluster
     if cluster.family == "gp6":
-        pytest.skip("on Greenplum 6 every role reads the groups, also from a full one")
-    scene.group(cluster.ops)
+        pytest.skip("on Greenplum 6 every role sees what runs in the groups, also from a full one")
+    group = scene.group(cluster.ops)
     holder = scene.client(cluster.ops).run(*runbooks.IDLE_IN_TRANSACTION)
     told = run("triage", cluster, tmp_path, "report", connection={**cluster.login(cluster.ops), "timeout": 3})
     assert told.code == 0, told.out
-    assert told.report["groups"]["failed"] is True
-    assert "is full" in told.report["groups"]["msg"]
-    assert "The resource groups could not be read" in told.page.read_text(encoding="utf-8")
+    found = {each["name"]: each for each in told.report["groups"]["groups"]}[group]
+    assert (found["concurrency"], found["status"]) == (1, None)
+    assert "there is no status" in str(told.report["groups"]["warnings"])
+    assert "what runs is not known" in told.page.read_text(encoding="utf-8")
     assert holder.pid in [one["pid"] for one in told.report["processes"]["processes"]]
+
+
+@on("gp7")
+def test_triage_goes_on_where_groups_cannot_be_read(scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    if not cluster.embedded:
+        pytest.skip("it drops gp_toolkit from a database of its own; on an embedded engine only")
+    scene.sql("CREATE DATABASE gpops_it_bare")
+    try:
+        with contextlib.closing(cluster.connect(cluster.admin, "gpops_it_bare")) as connection:
+            connection.cursor().execute("DROP SCHEMA gp_toolkit CASCADE")
+        login = cluster.login(cluster.admin, "gpops_it_bare")
+        told = run("triage", cluster, tmp_path, "report", connection=login)
+    finally:
+        scene.sql("DROP DATABASE gpops_it_bare")
+    assert told.code == 0, told.out
+    assert told.report["groups"]["failed"] is True
+    assert "has no gp_toolkit.gp_resgroup_config" in told.report["groups"]["msg"]
+    assert "The resource groups could not be read" in told.page.read_text(encoding="utf-8")
+    assert told.report["processes"]["processes"]
 
 
 # One guard for each; those of remediate, triage, reopen and relieve_connection_saturation are tested above.
