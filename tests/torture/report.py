@@ -31,10 +31,10 @@ CHAPTERS = {
     "environment": (
         "Servers that are not as they should be",
         (
-            "A wrong name, password, database or port; a server that starts, stops, recovers, reads "
-            "only, is full, is a "
-            "segment, or restarts in the middle; TLS with another authority, another name, or out of date; a pooler in "
-            "statement mode that switches sessions and forgets each SET. Each is one error in plain words, or works."
+            "A wrong name, password, database or port; a server that starts, stops, recovers, reads only, is full, is "
+            "a segment, has one that hangs, or restarts in the middle; a hot standby; TLS with another authority, "
+            "another name, or out of date; a pooler that switches sessions and forgets each SET, and a real PgBouncer "
+            "in each of its modes, which forgets none. Each is one error in plain words, or works."
         ),
     ),
     "wrong hits": (
