@@ -141,14 +141,15 @@ class Choosy(Server):
             parameters["options"] = given[given.index("-c DateStyle=") :]
         server_reader, server_writer = await self.dial(self._cluster.host, self._cluster.port)
         server_writer.write(wire.startup(parameters))
+        seen = self._gone_astray if given and self._how == "dropped" else self._counted
         await asyncio.gather(
-            _pour_frames(reader, server_writer, self._counted),
+            _pour_frames(reader, server_writer, seen),
             _pour_frames(server_reader, writer, _with_pid_of_its_own),
         )
 
     def _gone_astray(self, raw: bytes) -> bytes:
         self.astray += [raw] if raw[:1] == b"Q" else []
-        return raw
+        return self._counted(raw)
 
     def _counted(self, raw: bytes) -> bytes:
         self.limited += raw[:1] == b"Q" and b"SET statement_timeout" in raw
