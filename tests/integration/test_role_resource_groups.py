@@ -73,7 +73,7 @@ def cases(path: Path) -> dict[tuple[str, str], list[tuple[str, str]]]:
             assert {"name", "classname"} <= set(element.attrib)
     report = junitparser.JUnitXml.fromfile(str(path))
     stated = (report.tests, report.failures, report.errors)
-    report.update_statistics()  # type: ignore[no-untyped-call]  # of a library
+    report.update_statistics()  # type: ignore[no-untyped-call]  # junitparser has no types there
     assert stated == (report.tests, report.failures, report.errors)
     return {
         (case.classname, case.name): [(type(result).__name__, result.message) for result in case.result]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pwd
 import shutil
 import socket
@@ -31,14 +32,17 @@ def program() -> tuple[str, str]:
 
 
 class PgBouncer:
-    """Running, with a pool of two sessions for each role, for as long as a with block lasts."""
+    """Running, with a pool of two sessions for each role, for as long as a with block lasts.
+
+    Attributes:
+        through: The cluster as it is behind it.
+    """
 
     def __init__(self, path: str, cluster: Cluster, mode: str, drop_options: bool) -> None:
         self._path = path
         self._cluster = cluster
         self._mode = mode
         self._ignored = "extra_float_digits" + (", options" if drop_options else "")
-        self.port = 0
 
     def __enter__(self) -> t.Self:
         account = Account.choose()
@@ -46,7 +50,8 @@ class PgBouncer:
         self._user = pwd.getpwuid(account.uid).pw_name if account.switched else ""
         self._folder = Path(tempfile.mkdtemp(prefix="gpops-pgbouncer-"))
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+            port = int(free.getsockname()[1])
+        self.through = dataclasses.replace(self._cluster, host="127.0.0.1", port=port)
         for name, text in (("ini", self._settings()), ("users", self._users())):
             (self._folder / name).write_text(text, "utf-8")
         self._log = (self._folder / "log").open("wb")
@@ -66,8 +71,8 @@ class PgBouncer:
 * = host={self._cluster.host} port={self._cluster.port}
 [pgbouncer]
 user = {self._user}
-listen_addr = 127.0.0.1
-listen_port = {self.port}
+listen_addr = {self.through.host}
+listen_port = {self.through.port}
 unix_socket_dir =
 auth_type = plain
 auth_file = {self._folder / "users"}
@@ -84,7 +89,7 @@ ignore_startup_parameters = {self._ignored}
         end = time.monotonic() + SECONDS
         while True:
             try:
-                self.connect(self._cluster.admin).close()
+                self.through.connect(self._cluster.admin).close()
             except psycopg2.OperationalError:
                 if time.monotonic() > end:
                     raise AssertionError((self._folder / "log").read_text("utf-8")) from None
@@ -92,26 +97,12 @@ ignore_startup_parameters = {self._ignored}
             else:
                 return
 
-    def connect(self, role: str) -> psycopg2.extensions.connection:
-        """A connection through it."""
-        return psycopg2.connect(
-            host="127.0.0.1",
-            port=self.port,
-            user=role,
-            password=self._cluster.password(role),
-            dbname=self._cluster.database,
-        )
-
-    def login(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The options of a module, with it in place of the server."""
-        return {**options, "login_host": "127.0.0.1", "login_port": self.port, "ssl_mode": "disable"}
-
     def left(self, role: str, names: t.Sequence[str]) -> list[tuple[t.Any, ...] | None]:
         """These settings in both sessions of this role's pool."""
         with contextlib.ExitStack() as stack:
             found = []
             for _each in range(2):
-                connection = stack.enter_context(contextlib.closing(self.connect(role)))
+                connection = stack.enter_context(contextlib.closing(self.through.connect(role)))
                 connection.autocommit = self._mode == "statement"
                 cursor = connection.cursor()  # within a transaction, which keeps the session
                 columns = ", ".join(f"pg_catalog.current_setting('{name}')" for name in names)

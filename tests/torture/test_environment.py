@@ -270,7 +270,7 @@ def test_pgbouncer(
     login = cluster.login(role)
     with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
         before = pooler.left(role, OURS)
-        said = run(conversation.module, {**pooler.login(login), **stage.options()})
+        said = run(conversation.module, {**pooler.through.login(role), **stage.options()})
         assert pooler.left(role, OURS) == before
     assert not said.failed, said
     stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
@@ -280,7 +280,7 @@ def test_pgbouncer(
 def test_another_role_through_pgbouncer(bouncer: str, cluster: Cluster, mode: str) -> None:
     with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options=True) as pooler:
         before = pooler.left(cluster.admin, OURS)
-        login = pooler.login(cluster.login(cluster.admin))
+        login = pooler.through.login(cluster.admin)
         said = run("gp_process_info", {**login, "session_role": cluster.user, "fields": ["pid"]})
         assert pooler.left(cluster.admin, OURS) == before
         unknown = run("gp_process_info", {**login, "session_role": "nobody here"})

@@ -273,7 +273,7 @@ def test_a_session_that_ends_by_its_cancel_is_terminated_by_us() -> None:
     server = Server(sessions=1)
     server.live[1].running = True
     original = server.hit
-    server.hit = lambda live, state: (original(live, state), server.live.pop(live.pid))[0]  # type: ignore[method-assign]  # this one only
+    server.hit = lambda live, state: (original(live, state), server.live.pop(live.pid))[0]  # type: ignore[method-assign]  # the model of this test only
     endings = run(server, Plan("terminated", cancel_first=True))[1]
     assert (endings[1].outcome, endings[1].signalled) == ("terminated", True)
 
