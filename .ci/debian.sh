@@ -1,12 +1,22 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# For programs of the tests that no Python registry has: from the packages of Debian, unpacked below .cache.
-# That needs apt and dpkg, but neither root nor any change to the machine. Sourced by a script that sets:
-#   name     what it is called in messages
-#   folder   where it goes; the packages are unpacked into its tree
+# For programs of the tests that no Python registry has. In this order: the one that a variable names, one on the PATH,
+# one that was unpacked below .cache before, and one from the packages of Debian, unpacked there. That needs apt and
+# dpkg, but neither root nor any change to the machine.
+#
+# Sourced by a script that sets these, and then calls provide with its arguments:
+#   name, variable   of the program, and of the environment's
+#   commands         what it may be called on the PATH
+#   packages         of Debian
+#   works            whether the program of this path runs
+#   write_program    writes the program of the unpacked tree, with its libraries
 
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154  # they are set by who sources this
+
+folder="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.cache/$name"
+program="$folder/$name"
+tree="$folder/tree"
 
 give_up() {
     echo "$name: $*" >&2
@@ -38,12 +48,32 @@ unpack() {
     apt_get install --no-install-recommends --download-only "$@" || give_up "apt cannot fetch it"
     local package
     for package in "$folder"/apt/archives/*.deb; do
-        dpkg -x "$package" "$folder/tree"
+        dpkg -x "$package" "$tree"
     done
     rm -rf "$folder/apt"
 }
 
 # The folders of the libraries that were unpacked, without this one.
 libraries() {
-    find "$folder/tree" -name '*.so*' -printf '%h\n' | grep -v "$1" | sort -u | paste -sd:
+    find "$tree" -name '*.so*' -printf '%h\n' | grep -v "$1" | sort -u | paste -sd:
+}
+
+# Print the path; with --find nothing is fetched.
+provide() {
+    local given="${!variable:-}" each path
+    if [[ -n "$given" ]]; then
+        works "$given" || give_up "$variable=$given does not work"
+        found "$given"
+    fi
+    for each in "${commands[@]}"; do
+        if path="$(PATH="$PATH:/usr/sbin" command -v "$each")" && works "$path"; then
+            found "$path"
+        fi
+    done
+    [[ -x "$program" ]] && works "$program" && found "$program"
+    [[ "${1:-}" != --find ]] || give_up "none is on the PATH, and $variable names none; .ci/$name fetches one"
+    unpack "${packages[@]}"
+    write_program
+    works "$program" || give_up "the one from the packages of Debian does not run here"
+    found "$program"
 }
