@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions, _engine
+from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
@@ -163,7 +163,7 @@ class _Job:
         rest = self._statements[done + 1 :]
         unsure = not isinstance(error, StatementError)
         full = isinstance(error, GroupFull)
-        message = _engine.full_group_message(self._line.engine, self._line.session.role) if full else error.message
+        message = self._line.full_group if full else error.message
         self._predicts = False
         try:
             self._line.session = self._line.session.renewed()

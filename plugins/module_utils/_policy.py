@@ -257,7 +257,7 @@ class _Job:
 
     def _words(self, error: GpopsError) -> str:
         if isinstance(error, GroupFull):
-            return _engine.full_group_message(self._line.engine, self._line.session.role)
+            return self._line.full_group
         return error.message
 
     def broke_off(self, message: str) -> None:

@@ -112,8 +112,7 @@ class _Job:
         except GroupFull:
             if not check_mode:  # no statement of the plan would get past either
                 raise
-            full = _engine.full_group_message(self._line.engine, self._line.session.role)
-            self._said.append(f"what runs in the groups is unknown: {full}")
+            self._said.append(f"what runs in the groups is unknown: {self._line.full_group}")
             return {}
 
     def _groups_with_less_room(self) -> list[str]:
@@ -153,10 +152,7 @@ class _Job:
     def _fail(self, error: GpopsError) -> t.NoReturn:
         failed = self._statements[self._applied]
         unsure = not isinstance(error, StatementError)
-        if isinstance(error, GroupFull):
-            message = _engine.full_group_message(self._line.engine, self._line.session.role)
-        else:
-            message = error.message
+        message = self._line.full_group if isinstance(error, GroupFull) else error.message
         try:
             self._line.session = self._line.session.renewed()
             self._read_after()

@@ -65,7 +65,7 @@ def _status(found: Visit) -> tuple[dict[str, _group_line.GroupStatus], list[str]
     try:
         return _group_line.read_status(found.session), []
     except GroupFull:
-        return {}, [f"there is no status: {_engine.full_group_message(found.engine, found.session.role)}"]
+        return {}, [f"there is no status: {found.full_group}"]
 
 
 def record(group: Group, family: str, status: t.Mapping[str, _group_line.GroupStatus] | None) -> dict[str, t.Any]:

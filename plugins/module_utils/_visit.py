@@ -27,6 +27,11 @@ class Visit:
     engine: _engine.Engine
     deadline: _connection.Deadline
 
+    @property
+    def full_group(self) -> str:
+        """What to say when a statement waited in vain for a slot of the role's own resource group."""
+        return _engine.full_group_message(self.engine, self.session.role)
+
 
 @contextlib.contextmanager
 def visit(options: t.Mapping[str, t.Any], *needs: str) -> t.Iterator[Visit]:
