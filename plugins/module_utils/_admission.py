@@ -73,7 +73,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         allow_lockout=options["allow_lockout"],
         allow_superusers=options["allow_superusers"],
     )
-    with visit(options) as line:
+    with visit(options, changes=True) as line:
         job = _Job(line, wishes)
         if not check_mode:
             job.apply()

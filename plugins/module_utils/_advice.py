@@ -68,3 +68,8 @@ def advice_for_connect(text: str) -> str:
 def is_queue_timeout(sqlstate: str | None, text: str) -> bool:
     """Whether a wait for a slot of a resource group ended by gp_resource_group_queuing_timeout."""
     return sqlstate == "57014" and "resource group waiting timeout" in text
+
+
+def is_out_of_memory(sqlstate: str | None) -> bool:
+    """Whether a statement was given no more memory, by its resource group or by the server."""
+    return sqlstate in ("53500", "53200")

@@ -140,7 +140,7 @@ def _check_message(message: str | None) -> None:
 
 def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
     with_locks = _selection.needs_locks(options)
-    found.session, snapshot = _processes.read(found.session, found.engine, found.deadline, with_locks)
+    snapshot = _processes.read(found, found.deadline, with_locks)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
     with found.deadline.enforced(_selection.TOO_SLOW):

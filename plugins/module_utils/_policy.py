@@ -324,9 +324,7 @@ class _Job:
         if not self._settled:
             time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
             self._settled = True
-        if self._looks and engine.toolkit_spends_session:
-            line.session = line.session.renewed(deadline)
-        line.session, snapshot = _processes.read(line.session, engine, deadline, self._with_locks)
+        snapshot = _processes.read(line, deadline, self._with_locks)
         if not self._looks:
             self._total = len(snapshot.backends)
             self.warnings += _process_info.warnings(engine, snapshot, with_locks=False)

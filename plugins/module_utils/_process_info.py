@@ -58,7 +58,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     with_locks = _needs_locks(options)
     with visit(options) as found:
         engine = found.engine
-        found.session, snapshot = _processes.read(found.session, engine, found.deadline, with_locks)
+        snapshot = _processes.read(found, found.deadline, with_locks)
     if options.get("blocking") and snapshot.locks_problem:
         raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
     with found.deadline.enforced(_selection.TOO_SLOW):

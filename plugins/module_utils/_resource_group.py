@@ -62,7 +62,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """
     wishes = understand(options)
     wait_timeout = _words.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
-    with visit(options, _engine.GROUP_VIEWS) as found:
+    with visit(options, _engine.GROUP_VIEWS, changes=True) as found:
         job = _Job(found, wishes, check_mode)
         if not check_mode:
             job.apply()

@@ -24,7 +24,7 @@ ENGINE = _engine.Engine(
     database="postgres",
     max_connections=100,
     reserved_connections=3,
-    activity_columns=frozenset(),
+    activity={"native": frozenset()},
     lock_source=None,
     lock_columns=frozenset(),
 )
@@ -109,7 +109,10 @@ def test_bad_numbers_fail_before_anything_is_sent(option: str, value: int) -> No
         ({"fields": ["pid"], "sort_by": "blocked_by"}, True),
         ({"fields": ["waiting"]}, True),
         ({"fields": ["pid"], "waiting_for": ["lock"]}, True),
+        ({"fields": ["pid"], "waiting_for": ["resource_group", "any"]}, True),
+        ({"fields": ["pid"], "waiting_for": ["resource_group", "replication"]}, False),
         ({"fields": ["pid"], "min_wait_age": "1m"}, True),
+        ({"fields": ["pid"], "min_wait_age": "1m", "waiting_for": ["resource_group"]}, False),
         ({"fields": ["pid"], "min_state_age": "1m"}, False),
     ],
 )

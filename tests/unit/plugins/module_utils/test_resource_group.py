@@ -29,7 +29,7 @@ ENGINE = _engine.Engine(
     database="postgres",
     max_connections=400,
     reserved_connections=3,
-    activity_columns=frozenset(),
+    activity={"native": frozenset()},
     lock_source="native",
     lock_columns=frozenset(),
 )
