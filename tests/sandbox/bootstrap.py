@@ -71,7 +71,7 @@ async def bootstrap(profile: Profile, folder: Path, sockets: Path, major: int) -
         await admin.query("SET scram_iterations = 1")  # logins by the hundred: the hash is not what is tested
     await admin.query(_roles())
     await admin.query("SET allow_system_table_mods = on")
-    for name in _FILES[profile.name]:
+    for name in _FILES[profile.family]:
         await admin.query(render((_SQL / f"{name}.sql").read_text(), profile, folder))
     await admin.close()
     helper = await Helper.connect(sockets, HELPER_ROLE, "template1")

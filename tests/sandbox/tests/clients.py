@@ -14,10 +14,11 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 from sandbox import Sandbox
+from sandbox.profiles import PROFILES
 
 PATIENCE = 10.0
 POLL = 0.01
-CPU = {"gp6": "cpu_rate_limit=1", "gp7": "cpu_max_percent=1", "cb": "cpu_max_percent=1"}
+CPU = {name: f"{profile.cpu_option}=1" for name, profile in PROFILES.items()}
 
 _numbers = itertools.count(1)
 
