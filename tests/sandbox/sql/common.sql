@@ -216,7 +216,7 @@ GRANT SELECT ON pg_catalog.pg_roles TO PUBLIC;
 CREATE FUNCTION pg_catalog.gpops_sandbox_whoami() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT json_build_object(
         'database', current_database(), 'role', quote_ident(current_user)::regrole::oid::bigint,
-        'bypass', current_setting('gp_resource_group_bypass'),
+        'bypass', current_setting('gp_resource_group_bypass'), 'mode', current_setting('gp_role'),
         'timeout', current_setting('gp_resource_group_queuing_timeout'))::text
 $$;
 

@@ -289,7 +289,7 @@ CATALOG = [
     "SELECT * FROM pg_catalog.pg_class, pg_catalog.generate_series(1, 2) LIMIT 1",
     (
         "SELECT * FROM pg_catalog.pg_namespace n CROSS JOIN pg_catalog.generate_series(1, 2) g"
-        " LEFT JOIN pg_catalog.pg_class c ON c.oid = g JOIN (VALUES (1)) v (a) ON v.a = g WHERE n.nspname = 'pg_catalog'"
+        " LEFT JOIN pg_catalog.pg_class c ON c.oid = g JOIN (VALUES (1)) v (a) ON v.a = g WHERE n.oid = 11"
     ),
     "(SELECT oid FROM pg_catalog.pg_class LIMIT 1) UNION ALL SELECT oid FROM pg_catalog.pg_resgroup",
 ]
