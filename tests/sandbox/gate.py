@@ -58,7 +58,8 @@ class Gate:
     def row(self) -> dict[str, object]:
         """What the views show of the group."""
         oid = self.ticket.group if self.ticket else self._world.group_of(self.role)
-        group = self._world.groups.by_oid(oid) if oid is not None and self._world.activated else None
+        managed = self._world.activated and not self.alone
+        group = self._world.groups.by_oid(oid) if oid is not None and managed else None
         return {
             "group_oid": group.oid if group else None,
             "group_name": group.name if group else None,

@@ -64,7 +64,7 @@ class Profile:
     managers_role: str | None = None
     cores: int = 8
     family: str = ""  # whose SQL it has, where that is not its own name
-    login_role: str = "gp_role"  # the setting with which a login asks for utility mode
+    login_roles: tuple[str, ...] = ("gp_role", "gp_session_role")  # with which a login may ask for utility mode
     set_price: float = 480e-6  # seconds to tell the segments once of a setting that a function has entered and left
     bypass_lock_rows: int | None = None  # more lock rows on one segment do not fit into what bypass gives
     endless_rows: int | None = None  # as many rows of a function in a select list, in bypass, and the end never comes
@@ -86,6 +86,7 @@ def _settings(server: str, number: str, gp_version: str, bypass: Context, *more:
         Setting("gp_server_version", gp_version, context="internal"),
         Setting("gp_resource_manager", "", context="postmaster"),
         Setting("gp_role", "dispatch", context="postmaster"),
+        Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_contentid", "-1", context="postmaster"),
         Setting("gp_resource_group_bypass", "off", "bool", bypass),
         Setting("gp_resource_group_queuing_timeout", "0", "int"),
@@ -122,7 +123,6 @@ GP6 = Profile(
         "90426",
         "6.24.3 build commit:25d3498a400ca5230e81abb94861f23389315213",
         "user",
-        Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
         Setting("gp_resource_group_memory_limit", "0.7", context="postmaster"),
     ),
@@ -133,7 +133,7 @@ GP6 = Profile(
     one_command_message="%s cannot be executed from a function or multi-command string",
     duplicate_option="Find duplicate resoure group resource type: %s",
     bad_integer='invalid input syntax for integer: "%s"',
-    login_role="gp_session_role",
+    login_roles=("gp_session_role",),
     set_price=70e-6,
     bypass_lock_rows=40_000,
     endless_rows=20_000,

@@ -143,15 +143,16 @@ class Proxy:
         return " ".join([*changed, *(f"--{name}={value}" for name, value in implied.items())])
 
     def _implied(self, name: str, value: str) -> dict[str, str]:
-        """What is shown as the role follows from the setting with which a login asks for one."""
-        return {PREFIX + "gp_role": value} if name == PREFIX + self._world.profile.login_role else {}
+        """A login asks for a role by one setting, and the other one shows it too."""
+        asked = name.removeprefix(PREFIX) in self._world.profile.login_roles
+        return {f"{PREFIX}gp_role": value, f"{PREFIX}gp_session_role": value} if asked else {}
 
     def _setting(self, user: str, name: str, value: str) -> tuple[str, str]:
         profile: Profile = self._world.profile
         setting = profile.setting(name.lower().replace("-", "_"))
         if setting is None or setting.in_postgres:
             return name, value
-        if setting.name == profile.login_role:
+        if setting.name in profile.login_roles:
             return PREFIX + setting.name, _login_role(setting.name, value)
         if setting.context in ("internal", "postmaster"):
             raise Refused("55P02", f'parameter "{setting.name}" cannot be changed')

@@ -30,7 +30,10 @@ _LOCAL = frozenset(
 _READING = frozenset({"SelectStmt", "ExplainStmt", "PrepareStmt", "DeclareCursorStmt"})
 _CHANGING = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "LockStmt"})
 # Each of these asks the segments, or tells them.
-_FUNCTIONS = frozenset("pg_lock_status gp_dist_random set_config pg_resgroup_get_status pg_resgroup_move_query".split())
+_FUNCTIONS = frozenset(
+    "pg_lock_status gp_dist_random set_config pg_resgroup_get_status pg_resgroup_move_query pg_database_size"
+    " pg_tablespace_size pg_relation_size pg_table_size pg_indexes_size pg_total_relation_size".split()
+)
 _TOOLKIT_CATALOG = frozenset({"gp_resgroup_config", "gp_resgroup_role"})
 
 

@@ -85,15 +85,20 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     made jsonb := pg_catalog.gpops_sandbox_made_locks();
     alone boolean := current_setting('gp_role') = 'utility';  -- what the coordinator has, and nothing of the segments
-    most bigint;
+    fullest record;
 BEGIN
     IF made -> 'counts' = '{}' THEN
         RETURN;
     ELSIF NOT alone AND current_setting('gp_resource_group_bypass') = 'on' THEN
-        SELECT max(c.value::bigint) INTO most FROM jsonb_each_text(made -> 'counts') c WHERE c.key <> '-1';
-        IF most > nullif('{{bypass_lock_rows}}', '')::bigint THEN
-            RAISE EXCEPTION USING ERRCODE = '53500', MESSAGE = 'Out of memory',
+        SELECT c.value::bigint AS rows, format('  (seg%1$s 127.0.0.1:%2$s pid=%2$s)', c.key, 7001 + c.key::int) AS place
+        INTO fullest FROM jsonb_each_text(made -> 'counts') c WHERE c.key <> '-1' ORDER BY 1 DESC LIMIT 1;
+        -- just above the limit it is the executor that gets no more, soon after the group that gives no more
+        IF fullest.rows > 1.125 * nullif('{{bypass_lock_rows}}', '')::bigint THEN
+            RAISE EXCEPTION USING ERRCODE = '53500', MESSAGE = 'Out of memory' || fullest.place,
                 DETAIL = 'Resource group memory limit reached';
+        ELSIF fullest.rows > nullif('{{bypass_lock_rows}}', '')::bigint THEN
+            RAISE EXCEPTION USING ERRCODE = '53200', MESSAGE = 'Out of memory.  Failed on request of size 524288 bytes.'
+                ' (context ''ExecutorState'') (aset.c:1667)' || fullest.place;
         END IF;
     END IF;
     fastpath := false;

@@ -100,6 +100,11 @@ def test_bypass_has_little_memory_on_gp6(box: Sandbox, admin: Client) -> None:
     admin.run("SELECT pg_catalog.gpops_sandbox_make_locks(120000, 2)")
     assert bypass.one(MADE) >= 80000
     admin.run("SELECT pg_catalog.gpops_sandbox_add_lock(1, 1, true)")  # more than 40,000 on segment 0
+    if box.profile == "gp6":
+        code, message = bypass.error(COUNT)
+        assert code == "53200"
+        assert message.startswith("Out of memory.  Failed on request of size ")
+    admin.run("SELECT pg_catalog.gpops_sandbox_make_locks(15000, 2)")
     for sql in (COUNT, "SELECT count(*) FROM mdb_toolkit.pg_locks()", f"{COUNT} WHERE NOT granted"):
         usual.run(sql)
         if box.profile != "gp6":
@@ -107,7 +112,8 @@ def test_bypass_has_little_memory_on_gp6(box: Sandbox, admin: Client) -> None:
             continue
         with pytest.raises(psycopg2.Error) as caught:
             bypass.run(sql)
-        assert (caught.value.pgcode, caught.value.diag.message_primary) == ("53500", "Out of memory")
+        assert caught.value.pgcode == "53500"
+        assert caught.value.diag.message_primary == "Out of memory  (seg0 127.0.0.1:7001 pid=7001)"
         assert caught.value.diag.message_detail == "Resource group memory limit reached"
         assert caught.value.diag.context is None
     assert bypass.one("SELECT count(*) FROM pg_catalog.pg_stat_activity") > 1

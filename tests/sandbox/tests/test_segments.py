@@ -185,8 +185,8 @@ def test_what_starts_processes(full: Scene, sql: str) -> None:
     assert row == [(watch.client.pid, "loud", sql, 2, True)]
     assert full.admin.one("SELECT pg_catalog.gpops_sandbox_segment_count()") == before + 2
     watch.client.close()
-    until(lambda: not full.admin.run(BEHIND % watch.client.pid))
-    assert full.admin.run(f"{seen} WHERE sess_id = {watch.session}") == [(watch.client.pid, "loud", sql, 2, False)]
+    ended = [(watch.client.pid, "loud", sql, 2, False)]
+    until(lambda: full.admin.run(f"{seen} WHERE sess_id = {watch.session}") == ended)
 
 
 def test_group_statements_and_the_extended_protocol(box: Sandbox) -> None:
@@ -313,9 +313,11 @@ def test_utility_mode(box: Sandbox) -> None:
     with scene(box) as stage:
         stage.hold()
         stage.admin.run("SELECT pg_catalog.gpops_sandbox_make_locks(300000)")
-        for more in ({"options": f"-c {name}=utility -c statement_timeout=0"}, {"options": f"--{name}=Utility"}):
-            client = stage.open(**more)
-            assert client.one("SHOW gp_role") == client.one(f"SHOW {name}") == "utility"
+        for options in (f"-c {name}=utility -c statement_timeout=0", f"--{name}=Utility"):
+            client = stage.open(options=options)
+            assert client.one("SHOW gp_role") == client.one("SHOW gp_session_role") == "utility"
+            running = f"SELECT state, rsgname FROM pg_stat_activity WHERE pid = {client.pid}"
+            assert client.run(running) == [("active", "unknown")]
             assert client.one("SELECT setting FROM pg_settings WHERE name = 'gp_role'") == "utility"
             assert client.run("SELECT DISTINCT gp_segment_id FROM pg_locks") == [(-1,)]
             assert client.one("SELECT count(*) FROM pg_locks WHERE pid > 5000000") == 100000
@@ -327,4 +329,7 @@ def test_utility_mode(box: Sandbox) -> None:
         stage.admin.run("SELECT pg_catalog.gpops_sandbox_clear_locks()")
         with pytest.raises(psycopg2.OperationalError, match="invalid value for parameter"):
             stage.open(options=f"-c {name}=nonsense")
+        if box.profile == "gp6":
+            with pytest.raises(psycopg2.OperationalError, match="cannot be changed"):
+                stage.open(options="-c gp_role=utility")
         assert stage.open("gpadmin", options=f"-c {name}=dispatch").one("SHOW gp_role") == "dispatch"
