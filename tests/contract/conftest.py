@@ -19,7 +19,7 @@ def families() -> list[str]:
     """A real cluster is the only target; otherwise all profiles are."""
     if REAL_HOST:
         return [os.environ["GPOPS_TEST_FAMILY"]]
-    return ["gp6", "gp7", "cb"]
+    return ["gp6", "gp7", "gp7ga", "cb"]
 
 
 class Recordings:

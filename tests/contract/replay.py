@@ -24,14 +24,17 @@ CONNECT_TIMEOUT = 10
 OPTIONS = "-c gp_resource_group_queuing_timeout=10000"
 
 # Which transcript of a real engine a family is held against; there is none of Cloudberry.
-TRANSCRIPT = {"gp6": "gp6", "gp7": "gp7", "cb": "gp7"}
+TRANSCRIPT = {"gp6": "gp6", "gp7": "gp7", "gp7ga": "gp7", "cb": "gp7"}
 
 # How the cases write what families call differently.
 WORDS = {
     "gp6": {"<cpu>": "cpu_rate_limit", "<mem>": ", memory_limit=1"},
     "gp7": {"<cpu>": "cpu_max_percent", "<mem>": ""},
+    "gp7ga": {"<cpu>": "cpu_max_percent", "<mem>": ""},
     "cb": {"<cpu>": "cpu_max_percent", "<mem>": ""},
 }
+# A profile that has the cases of another one.
+SAME_CASES = {"gp7ga": "gp7"}
 
 # What differs from build to build and from run to run, and what it is compared as.
 VOLATILE = (
@@ -85,7 +88,8 @@ def spec() -> dict[str, Any]:
 
 
 def cases_of(family: str) -> list[dict[str, Any]]:
-    return [case for case in spec()["cases"] if family in case.get("only", [family])]
+    named = SAME_CASES.get(family, family)
+    return [case for case in spec()["cases"] if named in case.get("only", [named])]
 
 
 def transcript(family: str) -> dict[str, Answer]:

@@ -43,7 +43,8 @@ class Gate:
         self._world = world
         self._run_hidden = run_hidden
         self._database = ""
-        self._bypass = False
+        self.bypass = False
+        self.alone = False  # in utility mode: no resource groups, no segments
         self._queuing_timeout = 0
         self._stale = True  # role and settings have to be asked for before the next transaction
         self._tainted = False
@@ -57,7 +58,8 @@ class Gate:
     def row(self) -> dict[str, object]:
         """What the views show of the group."""
         oid = self.ticket.group if self.ticket else self._world.group_of(self.role)
-        group = self._world.groups.by_oid(oid) if oid is not None and self._world.activated else None
+        managed = self._world.activated and not self.alone
+        group = self._world.groups.by_oid(oid) if oid is not None and managed else None
         return {
             "group_oid": group.oid if group else None,
             "group_name": group.name if group else None,
@@ -113,7 +115,8 @@ class Gate:
             await self._world.refresh_roles()
         self.role = state["role"]
         self._database = state["database"]
-        self._bypass = state["bypass"] == "on"
+        self.bypass = state["bypass"] == "on"
+        self.alone = state["mode"] == "utility"
         self._queuing_timeout = int(state["timeout"])
         self._stale = False
         self._world.touch()
@@ -122,11 +125,11 @@ class Gate:
     # --- which statements need a slot --------------------------------------
 
     def _needs_slot(self, group: int, text: str, translation: Translation | None) -> bool:
-        if translation is not None and translation.problem is not None:
+        if self.alone or (translation is not None and translation.problem is not None):
             return False
         if not self._world.bypass:
             return not bypass.is_free(text)
-        if self._bypass:
+        if self.bypass:
             return False
         if self._tainted:
             return True

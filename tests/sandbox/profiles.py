@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 OptionKind = Literal["int", "cpuset", "auditor", "text"]
@@ -63,9 +63,15 @@ class Profile:
     cgroup_warning_over: int | None = None
     managers_role: str | None = None
     cores: int = 8
+    family: str = ""  # whose SQL it has, where that is not its own name
+    login_roles: tuple[str, ...] = ("gp_role", "gp_session_role")  # with which a login may ask for utility mode
+    set_price: float = 480e-6  # seconds to tell the segments once of a setting that a function has entered and left
+    bypass_lock_rows: int | None = None  # more lock rows on one segment do not fit into what bypass gives
+    endless_rows: int | None = None  # as many rows of a function in a select list, in bypass, and the end never comes
     limits: dict[str, Option] = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.family or self.name)
         object.__setattr__(self, "limits", {option.name: option for option in self.options})
 
     def setting(self, name: str) -> Setting | None:
@@ -80,6 +86,7 @@ def _settings(server: str, number: str, gp_version: str, bypass: Context, *more:
         Setting("gp_server_version", gp_version, context="internal"),
         Setting("gp_resource_manager", "", context="postmaster"),
         Setting("gp_role", "dispatch", context="postmaster"),
+        Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_contentid", "-1", context="postmaster"),
         Setting("gp_resource_group_bypass", "off", "bool", bypass),
         Setting("gp_resource_group_queuing_timeout", "0", "int"),
@@ -116,7 +123,6 @@ GP6 = Profile(
         "90426",
         "6.24.3 build commit:25d3498a400ca5230e81abb94861f23389315213",
         "user",
-        Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
         Setting("gp_resource_group_memory_limit", "0.7", context="postmaster"),
     ),
@@ -127,6 +133,10 @@ GP6 = Profile(
     one_command_message="%s cannot be executed from a function or multi-command string",
     duplicate_option="Find duplicate resoure group resource type: %s",
     bad_integer='invalid input syntax for integer: "%s"',
+    login_roles=("gp_session_role",),
+    set_price=70e-6,
+    bypass_lock_rows=40_000,
+    endless_rows=20_000,
 )
 
 _CPU_7 = (
@@ -189,7 +199,7 @@ CB = Profile(
         Option("io_limit", 7, "-1", "text"),
     ),
     built_in_groups=_BUILT_IN_7,
-    settings=_settings("14.4", "140004", "2.0.0-incubating build dev", "superuser"),
+    settings=_settings("14.4", "140004", "2.0.0-incubating build dev", "user"),
     cpu_option="cpu_max_percent",
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
@@ -200,4 +210,16 @@ CB = Profile(
     managers_role="pg_manage_resource_groups",
 )
 
-PROFILES = {profile.name: profile for profile in (GP6, GP7, CB)}
+# The releases: what the recorded snapshot reserves to superusers, they allow to every role.
+GP7GA = replace(
+    GP7,
+    name="gp7ga",
+    version=(
+        "PostgreSQL 12.12 (Greenplum Database 7.1.0 build dev) on x86_64-pc-linux-gnu, compiled by"
+        " gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00 Bhuvnesh C."
+    ),
+    options=(*GP7.options, CB.limits["io_limit"]),
+    settings=_settings("12.12", "120012", "7.1.0 build dev", "user"),
+)
+
+PROFILES = {profile.name: profile for profile in (GP6, GP7, GP7GA, CB)}

@@ -14,10 +14,11 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 from sandbox import Sandbox
+from sandbox.profiles import PROFILES
 
 PATIENCE = 10.0
 POLL = 0.01
-CPU = {"gp6": "cpu_rate_limit=1", "gp7": "cpu_max_percent=1", "cb": "cpu_max_percent=1"}
+CPU = {name: f"{profile.cpu_option}=1" for name, profile in PROFILES.items()}
 
 _numbers = itertools.count(1)
 
@@ -28,10 +29,7 @@ class Client:
     def __init__(self, box: Sandbox, user: str = "gpadmin", dbname: str = "testdb", **more: Any) -> None:
         self.connection: extensions.connection = psycopg2.connect(**box.dsn(user, dbname, **more))
         self.connection.autocommit = True
-
-    @property
-    def pid(self) -> int:
-        return int(self.connection.info.backend_pid)
+        self.pid = int(self.connection.info.backend_pid)  # known after the end, too
 
     @property
     def notices(self) -> list[str]:
