@@ -62,13 +62,13 @@ class _Module(AnsibleModule):
     def log(self, msg: t.Any, log_args: t.Mapping[str, t.Any] | None = None) -> None:
         """Write to the log of the system, which takes no NUL characters."""
         arguments = {name: str(value).replace("\0", "\\0") for name, value in (log_args or {}).items()}
-        super().log(str(msg).replace("\0", "\\0"), arguments)
+        super().log(str(msg).replace("\0", "\\0"), arguments)  # type: ignore[no-untyped-call]  # Ansible has no types
 
 
 def run_module(definition: Definition) -> None:
     """Validate the options, run the operation, and end with its result or its one clear error."""
     try:
-        module = _Module(
+        module = _Module(  # type: ignore[no-untyped-call]  # Ansible has no types
             argument_spec=definition.argument_spec,
             mutually_exclusive=definition.mutually_exclusive,
             supports_check_mode=True,

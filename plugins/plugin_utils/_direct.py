@@ -247,7 +247,7 @@ class DirectAction(TidyAction):
         """What is to be done here; or why not here."""
         own_environment: dict[str, t.Any] = {}
         try:
-            self._compute_environment_string(own_environment)  # type: ignore[no-untyped-call]  # Ansible has no types
+            self._compute_environment_string(own_environment)
             switches = self._switches(own_environment, variables)
             task = self._circumstances(arguments, own_environment, switches, variables)
             reason = obstacle(task, sys.executable, _connection.PSYCOPG2_IMPORT_ERROR is not None)

@@ -113,7 +113,7 @@ def test_the_watch_sees_a_call_of_ansible() -> None:
     calls = []
     sys.setprofile(lambda frame, event, _argument: calls.append((event, frame.f_code.co_filename)))
     try:
-        boolean("yes")  # type: ignore[no-untyped-call]  # Ansible has no types there
+        boolean("yes")
     finally:
         sys.setprofile(None)
     assert any(event == "call" and name.startswith(ANSIBLE) for event, name in calls)
