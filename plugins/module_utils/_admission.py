@@ -161,7 +161,7 @@ class _Job:
     def _fail(self, error: GpopsError) -> t.NoReturn:
         done, failed = self._applied, self._statements[self._applied]
         rest = self._statements[done + 1 :]
-        unsure = not isinstance(error, StatementError)
+        unsure = error.was_sent and not isinstance(error, StatementError)
         full = isinstance(error, GroupFull)
         message = self._line.full_group if full else error.message
         self._predicts = False

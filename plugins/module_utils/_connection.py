@@ -22,7 +22,7 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _startup
+from ansible_collections.gpops.toolkit.plugins.module_utils import _interruption, _startup
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
     advice_for_connect,
     advice_for_statement,
@@ -141,14 +141,16 @@ class Deadline:
             yield
             return
 
-        def expire(*_dummy: object) -> t.NoReturn:
-            raise DeadlineExceeded(message)
-
         seconds = max(self.remaining(), 0.001)
         earlier = signal.getitimer(signal.ITIMER_REAL)[0]
         if 0 < earlier <= seconds:
-            yield
+            with _interruption.current().interrupts():
+                yield
             return
+
+        def expire(*_dummy: object) -> t.NoReturn:
+            raise DeadlineExceeded(message)
+
         start = time.monotonic()
         before = signal.signal(signal.SIGALRM, expire)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -241,6 +243,8 @@ class _DriverThread:
     def __init__(self) -> None:
         self._jobs: queue.Queue[t.Any] = queue.Queue()
         self.stuck = False
+        # The end of a session is not cut short by the task's own timeout.
+        self.closing = False
         # A daemon: the process can end although the driver waits for a dead server.
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -255,16 +259,20 @@ class _DriverThread:
                 answer.put((False, error))
 
     def call(self, job: t.Callable[[], t.Any], seconds: float) -> t.Any:
-        """The job's value or exception; queue.Empty after that many seconds."""
-        answer: queue.Queue[t.Any] = queue.Queue(1)
-        self._jobs.put((job, answer))
+        """The job's value or exception; queue.Empty after that many seconds, Interrupted by the task's own timeout."""
+        answer: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+        alarm = _interruption.Alarm() if self.closing else _interruption.current()
         try:
-            done, value = answer.get(timeout=max(seconds, 0.001))
+            with alarm.wakes(answer):
+                self._jobs.put((job, answer))
+                done, value = answer.get(timeout=max(seconds, 0.001))
         except queue.Empty:
             self.stuck = True
             raise
         if done:
             return value
+        if isinstance(value, _interruption.Interrupted):
+            self.stuck = alarm.heard = True
         raise value
 
     def stop(self) -> None:
@@ -563,6 +571,7 @@ class Session:
         """End the session; of one whose server does not answer the process there is ended, if there is time."""
         if self._closed:
             return
+        self._driver.closing = True
         if self._pooled and not self._driver.stuck:
             _quietly(self._undo)
         self._closed = True

@@ -151,7 +151,7 @@ class _Job:
 
     def _fail(self, error: GpopsError) -> t.NoReturn:
         failed = self._statements[self._applied]
-        unsure = not isinstance(error, StatementError)
+        unsure = error.was_sent and not isinstance(error, StatementError)
         message = self._line.full_group if isinstance(error, GroupFull) else error.message
         try:
             self._line.session = self._line.session.renewed()
