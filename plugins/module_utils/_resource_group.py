@@ -93,7 +93,7 @@ class _Job:
     def __init__(self, line: Visit, wishes: _group_wishes.Wishes, check_mode: bool) -> None:
         self._line = line
         self._said: list[str] = []
-        self._reading = _group_line.read(line.session, line.engine)
+        self._reading = _group_line.read(line.session, line.engine, wishes.names_tablespaces)
         self._groups = dict(self._reading.groups)
         self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
         self._lowered = self._groups_with_less_room()
@@ -147,7 +147,7 @@ class _Job:
         now = _group_line.read(self._line.session, self._line.engine).groups
         self._after = {name: now.get(name) for name in self._plan.after}
         if self._applied == len(self._statements):
-            self._said += not_stored(self._plan.after, self._after)
+            self._said += not_stored(self._plan.after, self._after, self._reading.facts.tablespaces)
 
     def _fail(self, error: GpopsError) -> t.NoReturn:
         failed = self._statements[self._applied]
@@ -240,14 +240,18 @@ class _Job:
         return found
 
 
-def not_stored(planned: t.Mapping[str, _groups.Group | None], found: t.Mapping[str, _groups.Group | None]) -> list[str]:
+def not_stored(
+    planned: t.Mapping[str, _groups.Group | None],
+    found: t.Mapping[str, _groups.Group | None],
+    tablespaces: t.Mapping[str, int] | None = None,
+) -> list[str]:
     """PURE: what an engine accepted and did not keep, as Greenplum 7 an io_limit without cgroup v2."""
     said = []
     for name, wanted in planned.items():
         now = found.get(name)
         for option, value in wanted.limits.items() if wanted and now else ():
             kept = now.limits.get(option, value) if now else value
-            if not _group_values.is_same(option, kept, value):
+            if not _group_values.is_same(option, kept, value, tablespaces):
                 said.append(f"group {name}: the engine took {option} {value} and shows {kept}")
     return said
 

@@ -76,11 +76,16 @@ options:
     type: int
   min_cost: &min_cost
     description:
-      - Greenplum 7 and Cloudberry. Planner's cost below which a query needs no slot.
+      - Greenplum 7 and Cloudberry. Planner's cost below which a query gives its slot back once it is planned, and runs
+        without. It waits for the slot first, as each query does, so this lets nothing into a full group.
     type: int
   io_limit: &io_limit
     description:
-      - Later Greenplum 7 and Cloudberry. Limits of disk I/O, such as V(pg_default:rbps=1000,wbps=1000).
+      - Later Greenplum 7 and Cloudberry. Limits of disk I/O, such as V(pg_default:rbps=1000,wbps=1000); V(-1) is none.
+      - Of each tablespace, by name or number, or V(*) for all of them, and with a semicolon between two, C(rbps) and
+        C(wbps) are megabytes a second that are read and written, C(riops) and C(wiops) are operations a second. What is
+        V(max), or not there, has no limit.
+      - What is meant is compared. Later engines show it with all four, and the tablespace by its number.
     type: str
   extra_options: &extra_options
     description:

@@ -93,7 +93,7 @@ groups:
       description: C(memory_spill_ratio) of Greenplum 6; V(null) on the others.
       type: int
     min_cost:
-      description: Cost below which a query needs no slot; V(null) on Greenplum 6.
+      description: Cost below which a query gives its slot back once it is planned; V(null) on Greenplum 6.
       type: int
     io_limit:
       description: Limits of disk I/O as the engine has them; V(null) if none.
