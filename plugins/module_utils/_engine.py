@@ -58,7 +58,10 @@ SELECT pg_catalog.version() AS version_text,
        EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
                 WHERE p.proname = 'pg_blocking_pids' AND p.pronamespace = (
                   SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog')) AS tells_blockers,
-       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id{more}
+       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_roles m WHERE m.rolname = 'mdb_admin') AND 2 = (
+         SELECT pg_catalog.count(*) FROM pg_catalog.pg_settings s
+          WHERE s.name IN ('idle_session_timeout', 'gp_resource_group_move_timeout')) AS managed_slots{more}
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
@@ -110,6 +113,8 @@ class Engine:
         message_functions: Those of pg_catalog that take a message, if that was asked for.
         tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
         group_views_trusted: The views of gp_toolkit are there and belong to a superuser, if that was asked for.
+        managed_slots: It is the managed service's own Greenplum 6: C(mdb_admin) sees everybody in pg_catalog, and has
+            connections of its own.
     """
 
     family: str
@@ -129,6 +134,7 @@ class Engine:
     message_functions: frozenset[str] = frozenset()
     tells_blockers: bool = False
     group_views_trusted: bool = False
+    managed_slots: bool = False
 
     @property
     def shown(self) -> dict[str, str]:
@@ -199,8 +205,9 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     # Where the managed interface lacks it, the view may do.
     locks_by_toolkit = interface == MDB and "pg_locks" in functions
     locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
+    family = _family(activity, views.get("pg_stat_activity", frozenset()))
     return Engine(
-        family=_family(activity, views.get("pg_stat_activity", frozenset())),
+        family=family,
         version=_version(row["version_text"]),
         interface=interface,
         toolkit_state=state,
@@ -217,6 +224,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
         tells_blockers=row["tells_blockers"],
         group_views_trusted=bool(row.get(GROUP_VIEWS)),
+        managed_slots=family == "gp6" and bool(row.get("managed_slots")),
     )
 
 

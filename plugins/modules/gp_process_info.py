@@ -299,7 +299,9 @@ connections:
       description: The setting C(max_connections).
       type: int
     reserved:
-      description: The setting C(superuser_reserved_connections), a part of V(max).
+      description:
+        - How many of V(max) ordinary roles cannot have. It is the setting C(superuser_reserved_connections), for
+          superusers; on the Greenplum 6 of the managed service it is twice that, one half for members of C(mdb_admin).
       type: int
   sample:
     used: 14

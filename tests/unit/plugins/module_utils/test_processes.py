@@ -129,6 +129,15 @@ def test_interface(toolkit: str, usage: bool | None, functions: str | None, inte
     assert (engine.interface, engine.toolkit_state) == (interface, state)
 
 
+@pytest.mark.parametrize(
+    ("family", "found", "managed"),
+    [("gp6", True, True), ("gp6", False, False), ("gp7", True, False), ("cb", True, False)],
+)
+def test_the_managed_greenplum_6_is_told_by_its_role_and_settings(family: str, found: bool, managed: bool) -> None:
+    """Later engines have these settings too, and a role of that name may be anywhere."""
+    assert _engine.engine_from(probe_row(family, managed_slots=found), "auto").managed_slots is managed
+
+
 @pytest.mark.parametrize(("usage", "words"), [(None, "no schema mdb_toolkit"), (False, "mdb_admin")])
 def test_an_interface_that_is_not_there(usage: bool | None, words: str) -> None:
     with pytest.raises(OptionError, match=words) as caught:
