@@ -28,9 +28,9 @@ options:
     elements: str
   status:
     description:
-      - Return what runs and waits, too. This costs the engine about 300 ms.
-      - On Greenplum 7 and Cloudberry, for a role that is no superuser and whose own group is full, this waits until
-        O(timeout). Then the groups are returned without it, with a warning.
+      - Return what runs and waits, too. This costs the engine about 300 ms, and is asked of each segment.
+      - On snapshots of Greenplum 7 before its release, for a role that is no superuser and whose own group is full, this
+        waits until O(timeout). Then the groups are returned without it, with a warning.
     type: bool
     default: false
 seealso:
