@@ -201,7 +201,9 @@ def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str
     function = engine.signal_functions.get(options["state"], "")
     if not options["victim_message"] or function.split(".")[-1] in engine.message_functions:
         return []
-    native = "; with toolkit=native they would get it" if engine.message_functions else ""
+    # On Greenplum 6 the engine's own functions signal no sessions of others.
+    who = f"those of role {engine.role}" if engine.family == "gp6" and not engine.is_superuser else "they"
+    native = f"; with toolkit=native {who} would get it" if engine.message_functions else ""
     return [f"victim_message: {function} of this engine takes none, the victims get the engine's own{native}"]
 
 

@@ -161,9 +161,9 @@ options:
     type: str
     default: "30"
 notes:
-  - Needs a superuser. A member of C(mdb_admin) may do on a managed service and on Cloudberry's branch of 2.x since 2026,
-    a member of C(pg_manage_resource_groups) on Cloudberry's main since August 2026. C(admin_group) takes a superuser
-    on every engine, and O(roles) takes a superuser or a role with C(CREATEROLE).
+  - Needs a superuser. A member of C(mdb_admin) may do on a managed service and on Cloudberry's branch of 2.x since
+    2026, a member of C(pg_manage_resource_groups) on Cloudberry's main since August 2026. C(admin_group) takes a
+    superuser on every engine, and O(roles) takes a superuser or a role with C(CREATEROLE).
   - It works while the own group of the login role is full. Only on snapshots of Greenplum 7 before its release that
     takes a superuser.
   - In utility mode it is refused, for it would change the coordinator's catalog alone.

@@ -29,8 +29,8 @@ options:
   status:
     description:
       - Return what runs and waits, too. This costs the engine about 300 ms, and is asked of each segment.
-      - On snapshots of Greenplum 7 before its release, for a role that is no superuser and whose own group is full, this
-        waits until O(timeout). Then the groups are returned without it, with a warning.
+      - On snapshots of Greenplum 7 before its release, for a role that is no superuser and whose own group is full,
+        this waits until O(timeout). Then the groups are returned without it, with a warning.
     type: bool
     default: false
 seealso:

@@ -323,7 +323,9 @@ def test_no_service_has_greenplum_7() -> None:
 def test_a_message_that_nobody_gets_is_a_warning() -> None:
     assert _backend.warnings(ENGINE, options(victim_message="bye")) == []
     managed = dataclasses.replace(ENGINE, signal_functions={"terminated": "mdb_toolkit.gp_terminate_backend"})
-    assert "toolkit=native" in _backend.warnings(managed, options(victim_message="bye"))[0]
+    assert "with toolkit=native they would" in _backend.warnings(managed, options(victim_message="bye"))[0]
+    of_6 = dataclasses.replace(managed, family="gp6")
+    assert "with toolkit=native those of role ops would" in _backend.warnings(of_6, options(victim_message="bye"))[0]
     later = dataclasses.replace(ENGINE, message_functions=frozenset())
     assert "takes none" in _backend.warnings(later, options(victim_message="bye"))[0]
     assert _backend.warnings(later, options()) == []
