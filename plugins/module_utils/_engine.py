@@ -60,8 +60,10 @@ SELECT pg_catalog.version() AS version_text,
        EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
                 WHERE p.proname = 'pg_blocking_pids' AND p.pronamespace = (
                   SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog')) AS tells_blockers,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_roles m WHERE m.rolname = 'mdb_admin') AS has_mdb_admin,
        (SELECT pg_catalog.string_agg(s.name || '=' || s.setting || '=' || s.context, ' ') FROM pg_catalog.pg_settings s
-         WHERE s.name IN ('gp_contentid', 'gp_role', 'gp_resource_group_bypass')) AS settings{more}
+         WHERE s.name IN ('gp_contentid', 'gp_role', 'gp_resource_group_bypass', 'gp_resource_group_move_timeout',
+                          'idle_session_timeout')) AS settings{more}
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
@@ -93,6 +95,8 @@ _COORDINATOR = "-1"
 _UTILITY = "utility"
 # pg_settings.context of what every role may set.
 _EVERY_ROLE = "user"
+# Settings that no other Greenplum 6 has.
+_OF_THE_MANAGED_6 = {"gp_resource_group_move_timeout", "idle_session_timeout"}
 
 MDB = "mdb"
 NATIVE = "native"
@@ -118,6 +122,8 @@ class Engine:
         group_views_trusted: The views of gp_toolkit are there and belong to a superuser, if that was asked for.
         may_bypass: This role may step past the queue of a full group.
         utility_mode: The session is on the coordinator alone: it sees and changes nothing of the segments.
+        managed_slots: It is the managed service's own Greenplum 6: C(mdb_admin) sees everybody in pg_catalog, and has
+            connections of its own.
     """
 
     family: str
@@ -139,6 +145,7 @@ class Engine:
     group_views_trusted: bool = False
     may_bypass: bool = True
     utility_mode: bool = False
+    managed_slots: bool = False
 
     @property
     def shown(self) -> dict[str, str]:
@@ -215,8 +222,9 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     activity = _activity(interface, views, functions)
     if not activity:
         raise GpopsError(f"role {row['role']} may not read the process list, pg_catalog.pg_stat_activity")
+    family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
     return Engine(
-        family=_family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset())),
+        family=family,
         version=_version(row["version_text"]),
         interface=interface,
         toolkit_state=state,
@@ -235,6 +243,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         group_views_trusted=bool(row.get(GROUP_VIEWS)),
         may_bypass=row["login_is_superuser"] or settings.get(BYPASS, ("", ""))[1] == _EVERY_ROLE,
         utility_mode=settings.get("gp_role", ("", ""))[0] == _UTILITY,
+        managed_slots=family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6 <= set(settings),
     )
 
 

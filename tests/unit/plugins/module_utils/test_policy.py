@@ -560,3 +560,15 @@ def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_model_is_a_line() -> None:
     line: _signals.Line = Server()
     assert line.look([1]) == {}
+
+
+@pytest.mark.parametrize(
+    ("maximum", "managed", "warned"),
+    [("80%", False, False), ("97%", False, True), ("94", False, False), ("94", True, True)],
+)
+def test_a_maximum_of_connections_that_comes_too_late_is_a_warning(maximum: str, managed: bool, warned: bool) -> None:
+    """The managed Greenplum 6 keeps twice as many connections from ordinary roles."""
+    rules = _policies.understand(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
+    said = _policy.too_late(rules, dataclasses.replace(ENGINE, managed_slots=managed))
+    assert len(said) == warned
+    assert all(words.startswith("policy room: max_connections allows ") for words in said)

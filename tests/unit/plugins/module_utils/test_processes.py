@@ -52,6 +52,7 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
         "message_functions": None,
         "login_is_superuser": False,
+        "has_mdb_admin": True,
         "settings": "gp_contentid=-1=postmaster gp_role=dispatch=postmaster gp_resource_group_bypass=off=user",
         "group_views_trusted": True,
         "tells_blockers": family != "gp6",
@@ -136,6 +137,24 @@ def test_version_for_messages(text: str, version: str) -> None:
 def test_interface(toolkit: str, usage: bool | None, functions: str | None, interface: str, state: str) -> None:
     engine = _engine.engine_from(probe_row(toolkit_usage=usage, toolkit_functions=functions), toolkit)
     assert (engine.interface, engine.toolkit_state) == (interface, state)
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "role", "managed"),
+    [
+        ("gp6", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", True, True),
+        ("gp6", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", False, False),
+        ("gp6", "idle_session_timeout=0=user", True, False),
+        ("gp7", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", True, False),
+        ("cb", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", True, False),
+    ],
+)
+def test_the_managed_greenplum_6_is_told_by_its_role_and_settings(
+    family: str, settings: str, role: bool, managed: bool
+) -> None:
+    """Later engines have these settings too, and a role of that name may be anywhere."""
+    row = probe_row(family, settings=settings, has_mdb_admin=role)
+    assert _engine.engine_from(row, "auto").managed_slots is managed
 
 
 @pytest.mark.parametrize(("usage", "words"), [(None, "no schema mdb_toolkit"), (False, "mdb_admin")])
