@@ -243,7 +243,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         group_views_trusted=bool(row.get(GROUP_VIEWS)),
         may_bypass=row["login_is_superuser"] or settings.get(BYPASS, ("", ""))[1] == _EVERY_ROLE,
         utility_mode=settings.get("gp_role", ("", ""))[0] == _UTILITY,
-        managed_slots=family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6 <= set(settings),
+        managed_slots=family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6.issubset(settings),
     )
 
 

@@ -251,7 +251,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
 
     def run(server: Server, io_limit: str, check_mode: bool = False) -> tuple[dict[str, t.Any], list[str]]:
         @contextlib.contextmanager
-        def visit(_options: object, *_needs: str) -> t.Iterator[Visit]:
+        def visit(_options: object, *_needs: str, **_more: object) -> t.Iterator[Visit]:
             yield Visit(t.cast(_connection.Session, server), ENGINE, server.deadline)
 
         monkeypatch.setattr(_resource_group, "visit", visit)
