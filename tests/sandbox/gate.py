@@ -47,7 +47,7 @@ class Gate:
         self.alone = False  # in utility mode: no resource groups, no segments
         self._queuing_timeout = 0
         self._stale = True  # role and settings have to be asked for before the next transaction
-        self._tainted = False
+        self.tainted = False  # a function has queried without a slot: whatever comes next needs one
         self._entered = False  # the transaction that begins with the current message has passed its group
         self._queued = False
         self._query_began: float | None = None
@@ -90,7 +90,7 @@ class Gate:
             failure = await self._take_slot(group, text)
             if failure is not None:
                 return failure
-            self._tainted = False
+            self.tainted = False
         self._entered = True
         return None
 
@@ -131,7 +131,7 @@ class Gate:
             return not bypass.is_free(text)
         if self.bypass:
             return False
-        if self._tainted:
+        if self.tainted:
             return True
         if bypass.is_free(text):
             return self._is_forbidden_bypass(text)
@@ -151,7 +151,7 @@ class Gate:
         select = bypass.catalog_select(text)
         if select is None or not select.free:
             return False
-        self._tainted = bypass.calls_outside(select, self._world.built_in_functions.__contains__)
+        self.tainted = bypass.calls_outside(select, self._world.built_in_functions.__contains__)
         return True
 
     def _has_room(self, group: int) -> bool:

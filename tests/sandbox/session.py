@@ -308,6 +308,8 @@ class Session:
         """Before each message of the client; its end is one, but the backend meets it after what it still runs."""
         if at_the_end and self._started and not self._copying_in:
             await self._settle()
+            if self._gate.tainted and self._status == _IDLE:
+                await self._gate.enter(self._text, None)  # an error ends the wait, not the end
         if self._debt.seconds:
             await self._debt.pay()
 

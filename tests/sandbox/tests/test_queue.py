@@ -360,6 +360,39 @@ def test_toolkit_in_from_passes_beside_a_catalog_table(start_box: Callable[..., 
         stage.queue(stage.open(), "SELECT pid FROM mdb_toolkit.pg_stat_activity()")
 
 
+@pytest.mark.parametrize("profile", SINCE_7)
+@pytest.mark.parametrize("function", ["mdb_toolkit.gp_cancel_backend(1)", "pg_catalog.pg_cancel_backend(1)"])
+def test_so_does_its_end(start_box: Callable[..., Sandbox], profile: str, function: str) -> None:
+    with scene(start_box(profile)) as stage:
+        stage.admin.run(f"GRANT mdb_admin TO {stage.name}")
+        holder = stage.hold()
+        left, impatient = stage.open(), stage.open(options="-c gp_resource_group_queuing_timeout=300")
+        for client in (left, impatient):
+            client.run(f"SELECT {function} FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'")
+            client.close()
+        there = f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({left.pid}, {impatient.pid})"
+        if function.startswith("mdb_toolkit"):
+            until(lambda: stage.is_queued(left.pid))
+            until(lambda: stage.admin.one(there) == 1)
+            assert stage.is_queued(left.pid)
+            holder.run("COMMIT")
+        until(lambda: stage.admin.one(there) == 0)
+
+
+@pytest.mark.parametrize("profile", SINCE_7)
+def test_who_waits_at_its_end_can_be_terminated(start_box: Callable[..., Sandbox], profile: str) -> None:
+    with scene(start_box(profile)) as stage:
+        stage.admin.run(f"GRANT mdb_admin TO {stage.name}")
+        stage.hold()
+        client, other = stage.open(), stage.open()
+        client.run("SELECT count(*) FROM pg_catalog.pg_class, mdb_toolkit.pg_stat_activity()")
+        client.close()
+        until(lambda: stage.is_queued(client.pid))
+        same = "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.pid = "
+        assert other.run(f"{same}{client.pid}") == [(True,)]
+        until(lambda: not stage.admin.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {client.pid}"))
+
+
 def test_the_setting_is_the_superusers(start_box: Callable[..., Sandbox]) -> None:
     with scene(start_box("gp7")) as stage:
         holder = stage.hold()
