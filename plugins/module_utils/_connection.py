@@ -68,8 +68,8 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ssl_cert": {"type": "path"},
     "ssl_key": {"type": "path"},
     "session_role": {"type": "str"},
-    # no_log keeps a password in it out of the syslog; see without_secrets.
-    "connect_params": {"type": "dict", "no_log": True, "default": {}},
+    # Not no_log: that makes a secret of every value in it, of a port, too; see without_secrets.
+    "connect_params": {"type": "dict", "no_log": False, "default": {}},
     "timeout": {"type": "float", "default": 30},
     "toolkit": {"type": "str", "choices": ["auto", "mdb", "native"], "default": "auto"},
 }
@@ -223,8 +223,11 @@ def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if shown.get("login_password"):
         shown["login_password"] = _MASK
     params = shown.get("connect_params") or {}
-    # Also what is not libpq's: it may be a password under a name that was mistyped.
-    shown["connect_params"] = {name: value if name in _OPEN_PARAMS else _MASK for name, value in params.items()}
+    if isinstance(params, dict):
+        # Also what is not libpq's: it may be a password under a name that was mistyped.
+        shown["connect_params"] = {name: value if name in _OPEN_PARAMS else _MASK for name, value in params.items()}
+    else:  # not valid
+        shown["connect_params"] = _MASK
     return shown
 
 

@@ -15,6 +15,7 @@ from ansible.module_utils.common.warnings import warn
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 
+_NOT_LOGGED = "NOT_LOGGING_PARAMETER"
 INFINITY = "infinity is not allowed; the option takes a number"
 Operation = t.Callable[[t.Mapping[str, t.Any], bool], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
 
@@ -57,12 +58,22 @@ class Outcome:
 
 
 class _Module(AnsibleModule):
-    """A module of Ansible that does not end because of what it cannot log."""
+    """A module of Ansible that tells no secret of O(connect_params), and does not end because of what it cannot log."""
 
     def log(self, msg: t.Any, log_args: t.Mapping[str, t.Any] | None = None) -> None:
         """Write to the log of the system, which takes no NUL characters."""
-        arguments = {name: str(value).replace("\0", "\\0") for name, value in (log_args or {}).items()}
-        super().log(str(msg).replace("\0", "\\0"), arguments)  # type: ignore[no-untyped-call]  # Ansible has no types
+        arguments = {name: str(value) for name, value in (log_args or {}).items()}
+        text = str(msg)
+        if "connect_params" in arguments:
+            text = text.replace(f"connect_params={arguments['connect_params']}", f"connect_params={_NOT_LOGGED}")
+            arguments["connect_params"] = _NOT_LOGGED
+        arguments = {name: value.replace("\0", "\\0") for name, value in arguments.items()}
+        super().log(text.replace("\0", "\\0"), arguments)  # type: ignore[no-untyped-call]  # Ansible has no types
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """End with a failure; that of the validation comes before anything else."""
+        self.params = _connection.without_secrets(self.params)
+        super().fail_json(msg, **kwargs)
 
 
 def run_module(definition: Definition) -> None:

@@ -177,7 +177,7 @@ def prepare(
     message = found.errors.msg
     if isinstance(found.errors[0], UnsupportedError):
         message = f"Unsupported parameters for ({name}) module: {message}"
-    invocation = {"invocation": {"module_args": options}} if shows_invocation else {}
+    invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
     refused = {"failed": True, "msg": message, **invocation, **said}
     # As a module does: whole values that are secret go wherever they occur, truth values stay.
     masked = remove_values(refused, found._no_log_values)  # noqa: SLF001 - a module has no other source either

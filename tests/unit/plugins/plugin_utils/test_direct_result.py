@@ -22,6 +22,7 @@ import ansible
 import pytest
 from ansible import constants
 from ansible.errors import AnsibleError
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _interruption, _module
@@ -342,3 +343,25 @@ def test_an_alarm_breaks_off_what_is_only_computed() -> None:
     alarm = _interruption.Alarm()
     with alarm.interrupts(), pytest.raises(_interruption.Interrupted):
         alarm.ring("late")
+
+
+def test_the_log_of_the_system_has_no_secret_and_takes_every_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, msg, log_args: written.append((msg, log_args)))
+    module = object.__new__(_module._Module)
+    params = {"connect_params": str({"password": "s3cret"}), "users": "a\0b"}
+    module.log("Invoked with " + " ".join(f"{name}={value}" for name, value in params.items()), log_args=params)
+    assert written == [
+        (
+            "Invoked with connect_params=NOT_LOGGING_PARAMETER users=a\\0b",
+            {"connect_params": "NOT_LOGGING_PARAMETER", "users": "a\\0b"},
+        )
+    ]
+
+
+def test_no_option_but_the_password_is_secret() -> None:
+    """Of what is secret Ansible hides each occurrence, also of a port or a number of seconds."""
+    secret = [name for name, option in _connection.ARGUMENT_SPEC.items() if option.get("no_log")]
+    assert secret == ["login_password"]
+    specs = Path(_module.__file__).resolve().parents[2].glob("roles/*/meta/argument_specs.yml")
+    assert [path for path in specs if "no_log" in path.read_text(encoding="utf-8")] == []
