@@ -223,6 +223,12 @@ class Scene:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
+    @property
+    def waits_in_group(self) -> bool:
+        """Whether ordinary roles cannot step past the queue of a full group."""
+        setting = "SELECT context FROM pg_catalog.pg_settings WHERE name = 'gp_resource_group_bypass'"
+        return self.sql(setting) == [("superuser",)]
+
     def client(self, role: str, database: str | None = None, name: str = "gpops_it") -> Client:
         """A client session that ends with the test."""
         client = Client(self.cluster, role, database, name)

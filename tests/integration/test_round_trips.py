@@ -67,14 +67,8 @@ def test_the_managed_interface_takes_a_connection_where_a_full_group_would_hold_
     options = {"state": "terminated", "application_names": [NAME], "wait": False}
     _found, tap = through(cluster, cluster.ops, "gp_backend", **options)
     # Engine, sessions twice, the signal and the one look; a new connection for each of the last two.
-    renewals = 2 if waits_in_group(scene) else 0
+    renewals = 2 if scene.waits_in_group else 0
     assert (tap.connections, len(tap.statements)) == (1 + renewals, 5), tap.statements
-
-
-def waits_in_group(scene: Scene) -> bool:
-    """Whether an ordinary role cannot step past the queue of a full group."""
-    setting = "SELECT context FROM pg_catalog.pg_settings WHERE name = 'gp_resource_group_bypass'"
-    return scene.sql(setting) == [("superuser",)]
 
 
 def groups(cluster: Cluster, number: int, concurrency: int) -> dict[str, t.Any]:

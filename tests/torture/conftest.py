@@ -9,10 +9,10 @@ import typing as t
 
 import pytest
 from integration.cluster import Cluster
-from integration.conftest import EXTERNAL, scene
+from integration.conftest import EXTERNAL, good_guest, nothing_is_left, scene
 from torture.scale import scaled
 
-__all__ = ["cluster", "scene"]
+__all__ = ["cluster", "good_guest", "scene"]
 
 FAMILIES = [EXTERNAL.family] if EXTERNAL else scaled(["gp7"], ["gp6", "gp7", "cb"])
 
@@ -26,7 +26,9 @@ def cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
 @pytest.fixture(scope="module", params=FAMILIES)
 def own_cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
     """One that no other chapter uses, for tests that may leave it in any state."""
-    yield from _engine(request.param)
+    for made in _engine(request.param):
+        yield made
+        nothing_is_left(made)
 
 
 def _engine(family: str) -> t.Iterator[Cluster]:
