@@ -61,7 +61,7 @@ class CatalogSelect:
             if isinstance(node, ast.RangeVar):
                 self.tables += 1
                 self.only_catalog &= node.schemaname == "pg_catalog"
-            elif isinstance(node, (ast.RangeFunction, ast.RangeTableFunc, ast.IntoClause)):
+            elif isinstance(node, (ast.RangeTableFunc, ast.IntoClause)):
                 self.only_catalog = False
             elif isinstance(node, ast.FuncCall):
                 self.functions.append(tuple(part.sval for part in node.funcname or ()))
