@@ -14,10 +14,11 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 from sandbox import Sandbox
+from sandbox.profiles import PROFILES
 
 PATIENCE = 10.0
 POLL = 0.01
-CPU = {"gp6": "cpu_rate_limit=1", "gp7": "cpu_max_percent=1", "cb": "cpu_max_percent=1"}
+CPU = {name: f"{profile.cpu_option}=1" for name, profile in PROFILES.items()}
 
 _numbers = itertools.count(1)
 
@@ -140,7 +141,7 @@ class Scene:
         return hanging
 
     def is_queued(self, pid: int) -> bool:
-        waits = "waiting_reason = 'resgroup'" if self.box.profile == "gp6" else "wait_event_type = 'ResourceGroup'"
+        waits = "waiting_reason = 'resgroup'" if self.box.family == "gp6" else "wait_event_type = 'ResourceGroup'"
         return bool(self.admin.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND {waits}"))
 
     def concurrency(self, value: int) -> None:
