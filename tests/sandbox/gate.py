@@ -45,7 +45,7 @@ class Gate:
         self._run_hidden = run_hidden
         self._database = ""
         self._bypass = False
-        self._catalog_bypass = world.profile.catalog_bypass
+        self._catalog_bypass = False  # a SELECT on pg_catalog alone needs no slot
         self._queuing_timeout = 0
         self._stale = True  # role and settings have to be asked for before the next transaction
         self._tainted = False
@@ -126,7 +126,7 @@ class Gate:
         self.role = state["role"]
         self._database = state["database"]
         self._bypass = state["bypass"] == "on"
-        self._catalog_bypass = self._world.profile.catalog_bypass and state["catalog_bypass"] != "off"
+        self._catalog_bypass = state["catalog_bypass"] == "on"
         self._queuing_timeout = int(state["timeout"])
         self._stale = False
         self._world.touch()
