@@ -25,14 +25,16 @@ FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
 MANAGED = "gp6-managed"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What runs modules one by one runs in both ways; what is about privileges, on the managed engine too."""
     if hasattr(metafunc.module, "run_module"):
         metafunc.parametrize("way", WAYS, indirect=True)
     if metafunc.definition.get_closest_marker("managed") and not EXTERNAL:
-        name = "special" if "special" in metafunc.fixturenames else "cluster"
-        scope = "function" if name == "special" else "session"
-        metafunc.parametrize(name, [*FAMILIES, MANAGED], indirect=True, scope=scope)
+        name, scope = ("special", "function") if "special" in metafunc.fixturenames else ("cluster", "session")
+        # As a mark, for only that takes the place of the fixture's own parameters.
+        mark = pytest.mark.parametrize(name, [*FAMILIES, MANAGED], indirect=True, scope=t.cast("t.Any", scope))
+        metafunc.definition.add_marker(mark)
 
 
 @pytest.fixture(autouse=True)

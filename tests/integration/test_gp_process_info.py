@@ -164,14 +164,14 @@ def test_whom_mdb_admin_sees_without_the_schema(cluster: Cluster, scene: Scene) 
     for database, toolkit in ((cluster.plain_database, "auto"), (cluster.database, "native")):
         found = info(cluster, cluster.ops, database, toolkit=toolkit)
         assert found["engine"]["interface"] == "native"
-        seen = {found.by_pid[client.pid]["query"] for client in clients}
+        seen = {(found.by_pid[client.pid]["state"], found.by_pid[client.pid]["query"]) for client in clients}
         if cluster.managed:
             assert found["hidden"] == 0
             assert "warnings" not in found
-            assert seen == {"SELECT 'seen'"}
+            assert seen == {("idle", "SELECT 'seen'")}
         else:
             assert found["hidden"] >= 2
-            assert seen == {None}
+            assert seen == {(None, "<insufficient privilege>")}
 
 
 @pytest.mark.managed
