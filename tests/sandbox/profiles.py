@@ -70,7 +70,7 @@ class Profile:
     manager: str = "group"  # what gp_resource_manager says where groups are enforced
     unknown_pid: str = "PID %s is not a PostgreSQL server process"
     lock_waitstart: bool = False  # pg_locks says since when
-    numbers_end: bool = True  # PostgreSQL before 15: in 0_x the number ends, and a word begins
+    old_words: bool = True  # PostgreSQL before 15: in 0_x a number ends and a word begins; refusals are terse
     keeps_group_after_wait: bool = False  # a row whose wait was cancelled still names the group
     move_timeout: bool = True  # gp_resource_group_move_timeout ends the wait for room in another group
     unknown_group_of_move: str = 'resource group "%s" does not exist'
@@ -258,7 +258,7 @@ CB_MAIN = replace(
     settings=_settings("16.9", "160009", "3.0.0-devel build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
     more_sql=("cbmain",),
     unknown_pid="PID %s is not a PostgreSQL backend process",
-    numbers_end=False,
+    old_words=False,
 )
 
 PROFILES = {profile.name: profile for profile in (GP6, GP6_MANAGED, GP7, CB, CB_MAIN)}
