@@ -59,6 +59,13 @@ BEGIN
         FROM pg_catalog.gp_segment_configuration c;
 END $$;
 
+CREATE VIEW gp_toolkit.gp_resgroup_iostats_per_host AS
+    SELECT g.name::text AS rsgname, 'localhost'::text AS hostname, split_part(limited, ':', 1) AS tablespace,
+           0::bigint AS rbps, 0::bigint AS wbps, 0::bigint AS riops, 0::bigint AS wiops
+    FROM pg_catalog.gpops_sandbox_groups() g, regexp_split_to_table(g.limits ->> 'io_limit', ';') AS limited
+    WHERE limited <> '-1';
+GRANT SELECT ON gp_toolkit.gp_resgroup_iostats_per_host TO PUBLIC;
+
 -- Of resource queues there is nothing to see while groups are on.
 CREATE VIEW pg_catalog.pg_resqueue_status AS
     SELECT NULL::name AS rsqname, 0::real AS rsqcountlimit, 0::real AS rsqcountvalue, 0::real AS rsqcostlimit,
