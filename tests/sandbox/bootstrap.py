@@ -68,6 +68,7 @@ def render(text: str, profile: Profile, folder: Path) -> str:
         "group_changers": profile.group_changers,
         "move_timeout": str(profile.move_timeout).lower(),
         "unknown_pid": profile.unknown_pid,
+        "unknown_group_of_move": profile.unknown_group_of_move,
         "lock_waitstart": " l.waitstart," if profile.lock_waitstart else "",
     }
     for name, value in values.items():

@@ -46,7 +46,7 @@ class Gate:
         self._database = ""
         self.bypass = False
         self.alone = False  # in utility mode: no resource groups, no segments
-        self._catalog_bypass = world.profile.catalog_bypass
+        self._catalog_bypass = False  # a SELECT on pg_catalog alone needs no slot
         self._queuing_timeout = 0
         self._stale = True  # role and settings have to be asked for before the next transaction
         self.tainted = False  # a function has queried without a slot: whatever comes next needs one
@@ -129,7 +129,7 @@ class Gate:
         self._database = state["database"]
         self.bypass = state["bypass"] == "on"
         self.alone = state["mode"] == "utility"
-        self._catalog_bypass = self._world.profile.catalog_bypass and state["catalog_bypass"] != "off"
+        self._catalog_bypass = state["catalog_bypass"] == "on"
         self._queuing_timeout = int(state["timeout"])
         self._stale = False
         self._world.touch()

@@ -57,7 +57,6 @@ class Profile:
     cpu_option: str
     cpu_sums: bool  # the percentages of all groups may not exceed 100 together
     reset_by_cpuset: tuple[tuple[str, str], ...]
-    catalog_bypass: bool  # a SELECT on pg_catalog alone needs no slot
     one_command_message: str  # 25001 in a string of several commands without BEGIN
     duplicate_option: str
     bad_integer: str
@@ -75,9 +74,10 @@ class Profile:
     manager: str = "group"  # what gp_resource_manager says where groups are enforced
     unknown_pid: str = "PID %s is not a PostgreSQL server process"
     lock_waitstart: bool = False  # pg_locks says since when
-    numbers_end: bool = True  # PostgreSQL before 15: in 0_x the number ends, and a word begins
+    old_words: bool = True  # PostgreSQL before 15: in 0_x a number ends and a word begins; refusals are terse
     keeps_group_after_wait: bool = False  # a row whose wait was cancelled still names the group
     move_timeout: bool = True  # gp_resource_group_move_timeout ends the wait for room in another group
+    unknown_group_of_move: str = 'resource group "%s" does not exist'
     connections_role: str | None = None  # whose members have connection slots of their own
     limits: dict[str, Option] = field(init=False)
 
@@ -112,7 +112,6 @@ _SINCE_7 = (
     Setting("gp_resource_group_bypass_direct_dispatch", "on", "bool"),
     Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
     Setting("gp_resource_group_cpu_priority", "10", "int", "postmaster"),
-    _MOVE_TIMEOUT,
 )
 _CONCURRENCY = Option("concurrency", 1, "20", refusal="concurrency range is [0, 'max_connections']")
 _OVER_12 = "%s cannot run inside a transaction block"
@@ -142,14 +141,16 @@ GP6 = Profile(
         "90426",
         "6.24.3 build commit:25d3498a400ca5230e81abb94861f23389315213",
         "user",
+        Setting("gp_resource_group_bypass_catalog_query", "off", "bool"),
         Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
+        Setting("gp_resource_group_cpu_priority", "10", "int", "postmaster"),
         Setting("gp_resource_group_memory_limit", "0.7", context="postmaster"),
     ),
     cpu_option="cpu_rate_limit",
     cpu_sums=True,
     reset_by_cpuset=(("cpu_rate_limit", "-1"),),
-    catalog_bypass=False,
     move_timeout=False,
+    unknown_group_of_move="cannot find resource group: %s",
     one_command_message="%s cannot be executed from a function or multi-command string",
     duplicate_option="Find duplicate resoure group resource type: %s",
     bad_integer='invalid input syntax for integer: "%s"',
@@ -218,7 +219,6 @@ GP7 = Profile(
     cpu_option="cpu_max_percent",
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
-    catalog_bypass=True,
     one_command_message=_OVER_12,
     duplicate_option="found duplicate resource group resource type: %s",
     bad_integer='invalid input syntax for type bigint: "%s"',
@@ -240,11 +240,10 @@ CB = Profile(
         Option("io_limit", 7, "-1", "io"),
     ),
     built_in_groups=(*_BUILT_IN_7[:2], (CB_SYSTEM_OID, *_BUILT_IN_7[2][1:])),
-    settings=_settings("14.4", "140004", "2.0.0-incubating build dev", "user", *_SINCE_7),
+    settings=_settings("14.4", "140004", "2.0.0-incubating build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
     cpu_option="cpu_max_percent",
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
-    catalog_bypass=True,
     one_command_message=_OVER_12,
     duplicate_option="found duplicate resource group resource type: %s",
     bad_integer='invalid input syntax for type bigint: "%s"',
@@ -276,10 +275,10 @@ CB_MAIN = replace(
         " (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
     ),
     server_version="16.9",
-    settings=_settings("16.9", "160009", "3.0.0-devel build dev", "user", *_SINCE_7),
+    settings=_settings("16.9", "160009", "3.0.0-devel build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
     more_sql=("cbmain",),
     unknown_pid="PID %s is not a PostgreSQL backend process",
-    numbers_end=False,
+    old_words=False,
 )
 
 PROFILES = {profile.name: profile for profile in (GP6, GP6_MANAGED, GP7, GP7GA, CB, CB_MAIN)}

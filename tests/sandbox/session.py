@@ -423,7 +423,8 @@ class Session:
         return raw
 
     def _rewritten(self, raw: bytes) -> bytes:
-        report = reports.rewrite(raw, self._pid, self._messages, self._syntax)
+        older = self._world.profile.old_words
+        report = reports.rewrite(raw, self._pid, self._messages, self._syntax, shorter=older)
         if report.mark is not None and "entered" in report.mark:
             self._enter_function(report.mark["entered"], report.mark["rows"])
         elif report.mark is not None and "move" in report.mark:

@@ -64,7 +64,7 @@ class Translator:
         """The translation, or nothing if PostgreSQL can have the text as it is."""
         if not self._interesting.search(text):
             return None
-        tokens = scan(text, self.profile.numbers_end)
+        tokens = scan(text, self.profile.old_words)
         if tokens is None:
             problem = scan_problem(text)
             return Translation(text, problem=problem) if problem else None

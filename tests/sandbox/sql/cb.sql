@@ -48,7 +48,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'only superusers can call this function';
     END IF;
     RETURN QUERY
-        SELECT 0::oid, 'dump'::text, jsonb_build_object('info', jsonb_agg(jsonb_build_object(
+        SELECT NULL::oid, NULL::text, jsonb_build_object('info', jsonb_agg(jsonb_build_object(
             'segid', c.content, 'segmentsOnMaster', 0, 'loaded', 1, 'groups', (
                 SELECT jsonb_agg(jsonb_build_object(
                     'group_id', g.oid::bigint, 'group_name', g.name, 'locked_for_drop', 0,

@@ -236,7 +236,7 @@ CREATE FUNCTION pg_catalog.gpops_sandbox_whoami() RETURNS text LANGUAGE sql STAB
     SELECT json_build_object(
         'database', current_database(), 'role', quote_ident(current_user)::regrole::oid::bigint,
         'bypass', current_setting('gp_resource_group_bypass'), 'mode', current_setting('gp_role'),
-        'catalog_bypass', current_setting('gp_resource_group_bypass_catalog_query', true),
+        'catalog_bypass', current_setting('gp_resource_group_bypass_catalog_query'),
         'timeout', pg_catalog.gpops_sandbox_ms(current_setting('gp_resource_group_queuing_timeout')))::text
 $$;
 
@@ -323,7 +323,7 @@ BEGIN
     END IF;
     SELECT g.oid INTO target FROM pg_catalog.gpops_sandbox_groups() g WHERE g.name = wanted;
     IF target IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('resource group "%s" does not exist', wanted);
+        RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('{{unknown_group_of_move}}', wanted);
     END IF;
     LOOP
         SELECT s.has_slot, s.group_oid INTO mover FROM pg_catalog.gpops_sandbox_sessions() s WHERE s.pid = $1;

@@ -79,9 +79,9 @@ def test_members_change_groups_but_not_roles(ops: Client) -> None:
     assert ops.error("DROP RESOURCE GROUP admin_group") == ("42501", refused % "drop")
     assert ops.error("DROP RESOURCE GROUP default_group")[0] == "0A000"
     assert ops.error("ALTER ROLE sammy RESOURCE GROUP mine") == ("42501", "permission denied")
-    assert ops.error("ALTER ROLE sammy CONNECTION LIMIT 3")[0] == "42501"
-    assert ops.error("ALTER ROLE sammy NOLOGIN")[0] == "42501"
-    assert ops.error("ALTER DATABASE testdb CONNECTION LIMIT 3")[0] == "42501"
+    assert ops.error("ALTER ROLE sammy CONNECTION LIMIT 3") == ("42501", "permission denied")
+    assert ops.error("ALTER ROLE sammy NOLOGIN") == ("42501", "permission denied")
+    assert ops.error("ALTER DATABASE testdb CONNECTION LIMIT 3") == ("42501", "must be owner of database testdb")
     ops.run("DROP RESOURCE GROUP mine")
 
 
