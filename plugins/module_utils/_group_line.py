@@ -107,9 +107,11 @@ def read(session: Session, engine: Engine, with_tablespaces: bool = False) -> Re
         GpopsError: Any error of the session.
     """
     if not engine.group_views_trusted:
+        # On Greenplum 6 it is no extension: each database has it from its template.
+        install = "" if engine.family == "gp6" else ", or install it with CREATE EXTENSION gp_toolkit"
         raise GpopsError(
             f"database {engine.database} has no gp_toolkit.gp_resgroup_config that belongs to a superuser; "
-            "set login_db to one that has it, or install it with CREATE EXTENSION gp_toolkit"
+            f"set login_db to one that has it{install}"
         )
     found = _read(session, engine)
     if not with_tablespaces:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -15,7 +16,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _resource_group,
     _resource_group_info,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
 
 ENGINE = _engine.Engine(
@@ -72,6 +73,14 @@ def test_the_catalog_gives_the_rows_of_the_view() -> None:
     assert _group_line.config_from(limits[:1], ["groupname", "concurrency", "io_limit"]) == [
         {"groupname": "a", "concurrency": "5", "io_limit": None}
     ]
+
+
+@pytest.mark.parametrize(("family", "installs"), [("gp6", False), ("gp7", True), ("cb", True)])
+def test_without_the_views_the_advice_is_for_this_engine(family: str, installs: bool) -> None:
+    engine = dataclasses.replace(ENGINE, family=family)
+    with pytest.raises(GpopsError, match="set login_db to one that has it") as caught:
+        _group_line.read(t.cast(_connection.Session, None), engine)
+    assert ("CREATE EXTENSION" in caught.value.message) is installs
 
 
 def test_with_an_option_of_a_later_engine_the_view_is_read() -> None:
