@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Everything runs from any folder; all it makes lies in .venv, .cache and dist.
-#   make PYTHON=python3.12 test    another interpreter than python3
+#   make PYTHON=/path/to/python3.13 test    another interpreter than the one that it finds
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -10,7 +10,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= python3
+# The newest ansible-core needs one of these; the demo runs on a Python 3.11, too, with an older one.
+PYTHONS := 3.12 3.13 3.14
+PYTHON ?= $(shell python3 .ci/interpreters.py $(PYTHONS) 2>/dev/null || echo python3)
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check --constraint tests/constraints.txt
 LIVE := .cache/live
@@ -48,7 +50,7 @@ venv: .venv/checks.stamp | $(LINK)  ## the environment for all of the below
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	    { echo 'Python 3.12 or newer is needed, for the demo 3.11: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	    { rm -rf .venv; echo 'That Python cannot make environments; on Debian: apt install python3-venv' >&2; exit 1; }
 
@@ -58,6 +60,8 @@ venv: .venv/checks.stamp | $(LINK)  ## the environment for all of the below
 	@touch $@
 
 .venv/checks.stamp: tests/requirements.txt .venv/demo.stamp
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo 'The checks need Python 3.12 or newer, and' \
+	    '.venv has an older one: make clean, then make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
 	@echo 'Installing what the checks need'
 	@$(PIP) --requirement tests/requirements.txt
 	@touch $@
@@ -70,11 +74,13 @@ $(LINK):
 pages: venv  ## write the pages of the documentation that are made from code and from what is sent
 	@cd tests && "$(CURDIR)/$(PY)" -m pages
 
+# ansible-core is not among them: which one it is depends on the Python.
 constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
 	@$(PY) -m venv --clear .cache/pins
 	@.cache/pins/bin/python -m pip install --quiet --quiet --requirement tests/requirements.txt
 	@{ sed '/^$$/q' Makefile; echo '# Written by "make constraints".'; \
-	    .cache/pins/bin/python -m pip freeze --exclude pip --exclude setuptools; } > .cache/constraints.txt
+	    .cache/pins/bin/python -m pip freeze --exclude pip --exclude setuptools --exclude ansible-core; } \
+	    > .cache/constraints.txt
 	@mv .cache/constraints.txt tests/constraints.txt
 
 # The checks

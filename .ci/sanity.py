@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import ast
 import configparser
-import glob
 import importlib.metadata
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -26,6 +23,7 @@ from xml.etree import ElementTree as ET
 from ansible_test._internal.python_requirements import get_venv_packages
 from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSIONS, REMOTE_ONLY_PYTHON_VERSIONS
 from export import ROOT, export
+from interpreters import interpreters
 
 CACHE = ROOT / ".cache"
 HOME = CACHE / "home"
@@ -74,33 +72,6 @@ def provide_pip_settings() -> None:
     file.touch(mode=0o600)
     with file.open("w", encoding="utf-8") as stream:
         parser.write(stream)
-
-
-def interpreters(versions: Iterable[str]) -> dict[str, Path]:
-    """Return the folder of a real interpreter for each of the versions that this machine has."""
-    patterns = ["~/.pyenv/versions/*/bin", "~/.local/share/uv/python/*/bin"]
-    patterns += [os.path.join(os.environ.get("PYENV_ROOT", ""), "versions/*/bin")]
-    patterns += [os.path.join(os.environ.get("RUNNER_TOOL_CACHE", ""), "Python/*/*/bin")]
-    found_folders = (sorted(glob.glob(os.path.expanduser(pattern))) for pattern in patterns)
-    folders = [Path(folder) for folder in chain(os.get_exec_path(), *found_folders)]
-    found: dict[str, Path] = {}
-    for version in versions:
-        for folder in folders:
-            real = real_folder(folder / f"python{version}")
-            if real is not None:
-                found[version] = real
-                break
-    return found
-
-
-def real_folder(program: Path) -> Path | None:
-    """Return where the interpreter behind a program lies, or None where it cannot make an environment."""
-    if not os.access(program, os.X_OK):
-        return None
-    question = "import sys, venv; print(sys.base_prefix)"
-    answer = subprocess.run([program, "-c", question], capture_output=True, text=True, check=False)
-    folder = Path(answer.stdout.strip()) / "bin"
-    return folder if answer.returncode == 0 and os.access(folder / program.name, os.X_OK) else None
 
 
 def environment(pythons: dict[str, Path]) -> dict[str, str]:

@@ -10,12 +10,12 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(TidyAction):
     """Runs in the process of the task; no connection is made."""
 
     TRANSFERS_FILES = False

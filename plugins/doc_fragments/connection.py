@@ -36,7 +36,8 @@ options:
     description:
       - Database to log in to.
       - Falls back to E(PGDATABASE), then to V(postgres), unless a service (E(PGSERVICE)) is used.
-      - On a managed service the schema C(mdb_toolkit) may be in some databases only.
+      - On a managed service the schema C(mdb_toolkit) may be in some databases only. Others' sessions are cancelled and
+        terminated through it.
     type: str
   login_unix_socket:
     description:
@@ -63,7 +64,9 @@ options:
     type: path
   session_role:
     description:
-      - Role to switch to after the login (C(SET ROLE)).
+      - Role to switch to (C(SET ROLE)). It has to be granted to the login role.
+      - On Greenplum 6, with O(toolkit=native), the sessions of this role can be seen and ended, which otherwise takes a
+        superuser or the managed service's functions.
     type: str
   connect_params:
     description:
@@ -80,7 +83,8 @@ options:
     default: 30
   toolkit:
     description:
-      - Which functions to use.
+      - Which functions to use to cancel and terminate, and to list sessions where the role does not see everybody in
+        C(pg_catalog).
       - V(mdb) are those of the schema C(mdb_toolkit) of the managed service, V(native) those of C(pg_catalog).
       - V(auto) takes V(mdb) where the database has the schema and the role may use it, else V(native).
         The result says which.

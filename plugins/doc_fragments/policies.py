@@ -87,6 +87,8 @@ max_connections:
     - "A maximum to reach: used connections of the coordinator, as a number or as percent of its C(max_connections),
       such as V(80%). Of those that are selected the one that is idle longest ends, of the largest offender, again
       and again; of an offender that has no idle one, the next as for O(policies[].max_role_sessions)."
+    - Ordinary roles cannot have all of them (C(connections.reserved) of M(gpops.toolkit.gp_process_info)). If the
+      maximum is not below what they can have, a warning says so, for they are refused before it acts.
     - It takes O(policies[].state=terminated).
   type: str
 offenders_by:

@@ -65,9 +65,10 @@ options:
   victim_message:
     description:
       - In a task, C(message) is the same option. Ansible keeps that name from modules, so an action plugin hands it on.
-      - Text for the victims, who get it with the error of a cancelled statement, at most 128 bytes. Clients of a
+      - Text for the victims, who get it with the error of a cancelled statement, at most 127 bytes. Clients of a
         terminated session may see no more than that the connection is closed.
-      - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message.
+      - Greenplum 6 and 7 have it with O(toolkit=native); elsewhere there is a warning and no message. On Greenplum 6
+        that reaches only the sessions of the own role, unless it is a superuser.
     type: str
   ignore_survivors:
     description:

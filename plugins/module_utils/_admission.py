@@ -73,7 +73,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         allow_lockout=options["allow_lockout"],
         allow_superusers=options["allow_superusers"],
     )
-    with visit(options) as line:
+    with visit(options, changes=True) as line:
         job = _Job(line, wishes)
         if not check_mode:
             job.apply()
@@ -131,9 +131,12 @@ class _Job:
 
     def __init__(self, line: Visit, wishes: _admissions.Wishes) -> None:
         self._line = line
-        self._targets = _admissions.plan(read(line.session), wishes)
+        before = read(line.session)
+        self._roles = before.roles
+        self._targets = _admissions.plan(before, wishes)
         self.warnings = _admissions.warnings(self._targets, wishes)
-        self._statements = [line.session.text(statement(target)) for target in self._targets if target.changes]
+        self._changing = [target for target in self._targets if target.changes]
+        self._statements = [line.session.text(statement(target)) for target in self._changing]
         self._applied = 0
         # What is true afterwards; until then, what is planned.
         self._server: _admissions.Server | None = None
@@ -161,7 +164,7 @@ class _Job:
     def _fail(self, error: GpopsError) -> t.NoReturn:
         done, failed = self._applied, self._statements[self._applied]
         rest = self._statements[done + 1 :]
-        unsure = not isinstance(error, StatementError)
+        unsure = error.was_sent and not isinstance(error, StatementError)
         full = isinstance(error, GroupFull)
         message = self._line.full_group if full else error.message
         self._predicts = False
@@ -171,7 +174,7 @@ class _Job:
         except GpopsError:
             self._server = None
         raise GpopsError(
-            f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}{_privilege(error)}. "
+            f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}{self._privilege(error)}. "
             f"{done} before it were applied, {len(rest)} after it were not sent"
             f"{'; whether it took effect itself is unknown' if unsure else ''}. Running the task again does the rest",
             **{
@@ -183,6 +186,11 @@ class _Job:
                 "not_applied": rest,
             },
         ) from None
+
+    def _privilege(self, error: GpopsError) -> str:
+        if not isinstance(error, StatementError) or error.sqlstate != "42501":
+            return ""
+        return f"; {privilege(self._changing[self._applied], self._roles)}"
 
     def result(self) -> dict[str, t.Any]:
         """The result of the module; before apply, what would happen."""
@@ -218,10 +226,19 @@ class _Job:
         return found[target.subject.name].admission.shown if target.subject.name in found else None
 
 
-def _privilege(error: GpopsError) -> str:
-    if not isinstance(error, StatementError) or error.sqlstate != "42501":
-        return ""
-    return "; a database takes its owner or a superuser, a role a superuser or a role with CREATEROLE"
+def privilege(target: _admissions.Target, roles: t.Container[str]) -> str:
+    """PURE: who may alter it.
+
+    Args:
+        target: What was refused.
+        roles: All roles of the server.
+    """
+    no = ", and mdb_admin alone is neither" if "mdb_admin" in roles else ""
+    if target.kind == "databases":
+        return f"a database takes its owner or a superuser{no}"
+    if target.subject.is_superuser:
+        return "a superuser takes a superuser"
+    return f"a role takes a superuser or a role with CREATEROLE{no}"
 
 
 DEFINITION = Definition(run, ARGUMENT_SPEC)

@@ -15,7 +15,7 @@ _BY_SQLSTATE: dict[str, str] = {
     "25006": "this server is read-only (a standby); log in to the coordinator",
     "42501": "the login role lacks a privilege for this; see the table of permissions in the README",
     "42P01": "this engine has no such relation; check that the server is Greenplum 6 or newer, or Cloudberry",
-    "53300": "all connections are taken; a superuser may still get one of the reserved ones",
+    "53300": "no connection is left, on the coordinator or on a segment; end idle sessions, or wait until some end",
     "55P03": "a lock could not be had in time; see who holds it with gp_process_info (blocked_by)",
     "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or find what holds it up",
     "57P01": "an administrator ended this session or is stopping the server; check the server, then run the task again",
@@ -33,7 +33,19 @@ _BY_CONNECT_TEXT: tuple[tuple[str, str], ...] = (
     ),
     (r"role .* (does not exist|is not permitted to log in)", "check login_user"),
     (r"database .* does not exist", "check login_db"),
-    (r"too many (clients|connections)|remaining connection slots|connection limit exceeded", _BY_SQLSTATE["53300"]),
+    (
+        r"remaining connection slots are reserved.* mdb_admin",
+        "all connections of ordinary roles are taken; a member of mdb_admin may still get one of those reserved for it",
+    ),
+    (
+        r"remaining connection slots|connection limit exceeded",
+        "all connections are taken; a superuser may still get one of the reserved ones",
+    ),
+    (r"too many clients", "all connections are taken, the reserved ones too; wait until one ends"),
+    (
+        r"too many connections for (role|database)",
+        "that has as many connections as its own limit lets it; end some, or raise the limit with gp_admission",
+    ),
     (r"starting up|shutting down|in recovery mode|not (yet )?accepting connections", _BY_SQLSTATE["57P03"]),
     (
         r"connections to primary segments are not allowed|System was started in .* utility mode",
@@ -68,3 +80,8 @@ def advice_for_connect(text: str) -> str:
 def is_queue_timeout(sqlstate: str | None, text: str) -> bool:
     """Whether a wait for a slot of a resource group ended by gp_resource_group_queuing_timeout."""
     return sqlstate == "57014" and "resource group waiting timeout" in text
+
+
+def is_out_of_memory(sqlstate: str | None) -> bool:
+    """Whether a statement was given no more memory, by its resource group or by the server."""
+    return sqlstate in ("53500", "53200")

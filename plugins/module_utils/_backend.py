@@ -140,7 +140,7 @@ def _check_message(message: str | None) -> None:
 
 def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
     with_locks = _selection.needs_locks(options)
-    found.session, snapshot = _processes.read(found.session, found.engine, found.deadline, with_locks)
+    snapshot = _processes.read(found, found.deadline, with_locks)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
     with found.deadline.enforced(_selection.TOO_SLOW):
@@ -201,7 +201,9 @@ def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str
     function = engine.signal_functions.get(options["state"], "")
     if not options["victim_message"] or function.split(".")[-1] in engine.message_functions:
         return []
-    native = "; with toolkit=native they would get it" if engine.message_functions else ""
+    # On Greenplum 6 the engine's own functions signal no sessions of others.
+    who = f"those of role {engine.role}" if engine.family == "gp6" and not engine.is_superuser else "they"
+    native = f"; with toolkit=native {who} would get it" if engine.message_functions else ""
     return [f"victim_message: {function} of this engine takes none, the victims get the engine's own{native}"]
 
 
@@ -235,20 +237,42 @@ def records(
     ]
     for victim in found:
         if victim["outcome"] == _victims.REFUSED:
-            victim["reason"] += f"; {_privilege(engine)}"
+            victim["reason"] += f"; {_privilege(engine, victim['is_superuser'] is True)}"
     return found
 
 
-def _privilege(engine: _engine.Engine) -> str:
-    """Who may signal others on this engine."""
+def _privilege(engine: _engine.Engine, is_superuser_s: bool) -> str:
+    """Who may signal such a session on this engine."""
     if engine.interface == _engine.MDB:
         return (
             "mdb_toolkit signals for members of mdb_admin, and never a superuser's session; "
             "a superuser can, with toolkit=native"
         )
-    if engine.family == "gp6":
-        return "on this engine that takes a superuser, or the session's own role"
-    return "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"
+    if is_superuser_s:
+        return "a superuser's session takes a superuser"
+    if engine.family != "gp6":
+        own = "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"
+    else:
+        own = (
+            "on this engine that takes a superuser, or the session's own role: "
+            "session_role can be that, where it was granted to the login role"
+        )
+    return "; ".join(part for part in (own, _toolkit_instead(engine)) if part)
+
+
+def _toolkit_instead(engine: _engine.Engine) -> str:
+    """How the managed service's functions could do what the engine's own refused."""
+    if engine.toolkit_state == "usable":
+        return "mdb_toolkit signals for members of mdb_admin: set toolkit to auto or mdb"
+    if engine.toolkit_state == "forbidden":
+        return "mdb_toolkit signals for members of mdb_admin, and this role may not use it"
+    if engine.family == "gp7":  # no service has it
+        return ""
+    where = "on this service" if engine.managed_slots else "on a managed service"
+    return (
+        f"{where} mdb_toolkit signals for members of mdb_admin, in the databases that have it: "
+        f"{engine.database} has not, set login_db to one of them"
+    )
 
 
 def _record(

@@ -22,7 +22,7 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _startup
+from ansible_collections.gpops.toolkit.plugins.module_utils import _interruption, _startup
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
     advice_for_connect,
     advice_for_statement,
@@ -46,6 +46,9 @@ try:
     import psycopg2
     import psycopg2.extensions
     from psycopg2 import sql
+
+    # We log in without an encoding, and what we send is UTF-8; the driver would take it for ASCII.
+    psycopg2.extensions.encodings.update(SQL_ASCII="utf_8", SQLASCII="utf_8")
 except ImportError:
     PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
     sql = None  # type: ignore[assignment]  # run_module stops before anybody uses it
@@ -65,8 +68,8 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ssl_cert": {"type": "path"},
     "ssl_key": {"type": "path"},
     "session_role": {"type": "str"},
-    # no_log keeps a password in it out of the syslog; see without_secrets.
-    "connect_params": {"type": "dict", "no_log": True, "default": {}},
+    # Not no_log: that makes a secret of every value in it, of a port, too; see without_secrets.
+    "connect_params": {"type": "dict", "no_log": False, "default": {}},
     "timeout": {"type": "float", "default": 30},
     "toolkit": {"type": "str", "choices": ["auto", "mdb", "native"], "default": "auto"},
 }
@@ -95,15 +98,16 @@ _OPEN_PARAMS = frozenset(
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
 _CLOSE_SECONDS = 0.5
+# How the queue of a full group is met, once it was waited in for a little.
+_PAST = "past"
+_PATIENT = "patient"
 # How often to look for the session of a pooler that has our settings; a pooler gives out the last one first.
 _UNDO_TRIES = 20
-# What part of the time the segments get to let a session begin, and at most how many seconds.
-_SEGMENTS_SHARE = 0.25
-_SEGMENTS_SECONDS = 5.0
+# How long a process of ours may take to be found and ended, and by how much of its statement it is known.
+_END_OWN_SECONDS = 2.0
+_KNOWN_BY = 100
 MAX_TIMEOUT = 86400
 MAX_PORT = 65535
-# From this PostgreSQL base on; on Greenplum 6 (9.4) every role may set it.
-_BYPASS_IS_THE_SUPERUSERS = 120000
 
 
 class Deadline:
@@ -137,14 +141,16 @@ class Deadline:
             yield
             return
 
-        def expire(*_dummy: object) -> t.NoReturn:
-            raise DeadlineExceeded(message)
-
         seconds = max(self.remaining(), 0.001)
         earlier = signal.getitimer(signal.ITIMER_REAL)[0]
         if 0 < earlier <= seconds:
-            yield
+            with _interruption.current().interrupts():
+                yield
             return
+
+        def expire(*_dummy: object) -> t.NoReturn:
+            raise DeadlineExceeded(message)
+
         start = time.monotonic()
         before = signal.signal(signal.SIGALRM, expire)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -188,15 +194,14 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
     port = options.get("login_port")
     if port is not None and not 0 < port <= MAX_PORT:
         raise OptionError("login_port", f"{port} is not allowed; it is a number from 1 to {MAX_PORT}")
-    params: dict[str, t.Any] = {
-        "client_encoding": "UTF8",
-        "fallback_application_name": "gpops.toolkit",
-    }
+    params: dict[str, t.Any] = {"fallback_application_name": "gpops.toolkit"}
     for option, name in _LIBPQ_NAMES.items():
         if options.get(option) not in (None, ""):
             params[name] = options[option]
     params.update(options.get("connect_params") or {})
-    params["client_encoding"] = "UTF8"
+    # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
+    # and a text of another database that has no equivalent in ours does not fail the listing.
+    params["client_encoding"] = "SQL_ASCII"
     if "dsn" in params:
         raise OptionError("connect_params", "dsn is not allowed; give its parameters one by one")
     named = ("dbname", "database", "service")
@@ -218,8 +223,11 @@ def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if shown.get("login_password"):
         shown["login_password"] = _MASK
     params = shown.get("connect_params") or {}
-    # Also what is not libpq's: it may be a password under a name that was mistyped.
-    shown["connect_params"] = {name: value if name in _OPEN_PARAMS else _MASK for name, value in params.items()}
+    if isinstance(params, dict):
+        # Also what is not libpq's: it may be a password under a name that was mistyped.
+        shown["connect_params"] = {name: value if name in _OPEN_PARAMS else _MASK for name, value in params.items()}
+    else:  # not valid
+        shown["connect_params"] = _MASK
     return shown
 
 
@@ -238,6 +246,8 @@ class _DriverThread:
     def __init__(self) -> None:
         self._jobs: queue.Queue[t.Any] = queue.Queue()
         self.stuck = False
+        # The end of a session is not cut short by the task's own timeout.
+        self.closing = False
         # A daemon: the process can end although the driver waits for a dead server.
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -252,16 +262,20 @@ class _DriverThread:
                 answer.put((False, error))
 
     def call(self, job: t.Callable[[], t.Any], seconds: float) -> t.Any:
-        """The job's value or exception; queue.Empty after that many seconds."""
-        answer: queue.Queue[t.Any] = queue.Queue(1)
-        self._jobs.put((job, answer))
+        """The job's value or exception; queue.Empty after that many seconds, Interrupted by the task's own timeout."""
+        answer: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+        alarm = _interruption.Alarm() if self.closing else _interruption.current()
         try:
-            done, value = answer.get(timeout=max(seconds, 0.001))
+            with alarm.wakes(answer):
+                self._jobs.put((job, answer))
+                done, value = answer.get(timeout=max(seconds, 0.001))
         except queue.Empty:
             self.stuck = True
             raise
         if done:
             return value
+        if isinstance(value, _interruption.Interrupted):
+            self.stuck = alarm.heard = True
         raise value
 
     def stop(self) -> None:
@@ -272,64 +286,96 @@ class _DriverThread:
 class Session:
     """One database session in autocommit; no call waits beyond the deadline.
 
+    It starts no process on a segment: its settings come with the login, and nothing is set afterwards. A slot of a full
+    resource group is waited for a little; then the session goes on past the queue, where this role may do so.
+
     Args:
         options: Those of the module.
         deadline: The end of O(timeout).
-        settings: More to come with the login, because a segment hangs that a C(SET) would connect to.
+        like: One that this takes the place of, with what was learnt of the server by it.
+
+    Attributes:
+        may_bypass: Whether this role may step past the queue of a full group, V(none) if that is not known yet.
+        role: Who it acts as.
+        where: The server, for messages.
     """
 
-    def __init__(
-        self, options: t.Mapping[str, t.Any], deadline: Deadline, settings: t.Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline, like: Session | None = None) -> None:
         self._options = options
         self.deadline = deadline
         self._params = connect_parameters(options, os.environ)
-        self._settings = settings
         self.where = where_to(self._params, os.environ)
-        self._closed = False
+        self.may_bypass: bool | None = like.may_bypass if like else None
+        # How the queue of a full group is met: not at all so far, past it, or with patience.
+        self._queue: str | None = like._queue if like else None  # noqa: SLF001 - of this class
+        self._pooled: bool = like._pooled if like else False  # noqa: SLF001
+        self._given: str | None = like._given if like else None  # noqa: SLF001
+        self._notices: list[str] = []
         self._begin()
 
     def _begin(self) -> None:
-        """Log in, bound each wait on the server and step out of the queue of a full group, without waiting for any."""
-        self._limits = _startup.limits(self.deadline.remaining())
+        """Log in; where settings cannot come with the login, set them."""
+        self._closed = False
+        self._limits = _startup.limits(self.deadline.remaining(), self._queue == _PATIENT)
         self._driver = _DriverThread()
         self._left: list[str] = []
-        self._connection = self._log_in()
-        # Until the server is heard: a pooler is why settings do not arrive.
-        self._pooled = not self._at_startup
-        self.role: str = self._options.get("session_role") or self._connection.info.user
+        self._running: str | None = None
         try:
-            self._prepare()
-        except DeadlineExceeded:
-            if self._settings is not None or not self._at_startup or not self.deadline.remaining():
-                self.close()
-                raise
-            # This session is left behind: a new one asks for the same in a way that needs no segment.
-            self._settings = self._dispatched()
-            self._begin()
+            self._connection = self._log_in()
+        except GpopsError:
+            self._driver.stop()
+            raise
+        self._pid: int = self._connection.info.backend_pid
+        # Until the server is heard: a pooler is why settings do not arrive.
+        self._pooled = self._pooled or not self._at_startup
+        self.role: str = self._options.get("session_role") or self._connection.info.user
+        if self._at_startup:
+            self._left = self._brought_along() if self._pooled else []
+            return
+        try:
+            self._set({**self._marked_limits(), **self._queue_settings()}, self.deadline)
+            if self._options.get("session_role"):
+                self._set_role(self._options["session_role"])
         except GpopsError:
             self.close()
             raise
 
+    def _queue_settings(self) -> dict[str, str]:
+        return {_startup.BYPASS: "on"} if self._queue == _PAST else {}
+
     def _log_in(self) -> t.Any:
         """Log in with the settings, or without them if something between does not take them as they are."""
-        settings = {**self._limits, **(self._settings or {})}
-        params = _startup.with_settings(self._params, os.environ, settings)
+        role = self._options.get("session_role")
+        settings = {**self._limits, **self._queue_settings(), **({_startup.ROLE: role} if role else {})}
         self._at_startup = False
-        if params is not None:
-            try:
-                connection = self._connect(params)
-            except ConnectError as error:
-                if self._settings is not None or not _startup.refused(error.message, settings):
-                    raise
-            else:
-                name, value = _startup.CANARY
-                self._at_startup = connection.get_parameter_status(name) == value
-                if self._at_startup:
-                    return connection
-                # PgBouncer has dropped them; Odyssey would set them in each session that a statement goes to.
-                _quietly(connection.close)
+        try:
+            connection = self._connect(_startup.with_settings(self._params, self._given_options(), settings))
+        except ConnectError as error:
+            if _startup.refuses_bypass(error.message) or not (
+                _startup.refuses_role(error.message) or _startup.refused(error.message, settings)
+            ):
+                raise
+            # A role is refused in better words by a statement.
+        else:
+            name, value = _startup.CANARY
+            self._at_startup = connection.get_parameter_status(name) == value
+            if self._at_startup:
+                return connection
+            # PgBouncer has dropped them; Odyssey would set them in each session that a statement goes to.
+            _quietly(connection.close)
         return self._connect(self._params)
+
+    def _given_options(self) -> str:
+        """The options that the user has set himself; those of a service are known from a login only."""
+        if self._given is None:
+            service = self._params.get("service") or os.environ.get("PGSERVICE")
+            if service and not self._params.get("options"):
+                connection = self._connect(self._params)
+                self._given = connection.info.options
+                _quietly(connection.close)
+            else:
+                self._given = str(self._params.get("options") or os.environ.get("PGOPTIONS") or "")
+        return self._given or ""
 
     def _connect(self, params: t.Mapping[str, t.Any]) -> t.Any:
         dsn = _dsn(params)
@@ -349,27 +395,6 @@ class Session:
         except psycopg2.Error as error:
             raise ConnectError(_connect_message(self.where, str(error))) from None
 
-    def _prepare(self) -> None:
-        # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
-        # and a text of another database that has no equivalent in ours does not fail the listing.
-        settings = {"client_encoding": "SQL_ASCII"}
-        deadline = self.deadline
-        if not self._at_startup:
-            settings.update(self._marked_limits())
-        elif self._settings is None:
-            # What connects to the segments gets a part of the time, so that another way is left.
-            deadline = Deadline(min(_SEGMENTS_SECONDS, self.deadline.remaining() * _SEGMENTS_SHARE))
-        dispatched = {} if self._at_startup and self._settings else self._dispatched()
-        role = dispatched.pop("role", None)
-        self._set({**settings, **dispatched}, deadline)
-        if role:
-            self._set_role(role, deadline)
-
-    def _dispatched(self) -> dict[str, str]:
-        """The settings that connect to each segment if they are set in the session."""
-        role = self._options.get("session_role")
-        return {**({_startup.BYPASS: "on"} if self._may_bypass() else {}), **({"role": role} if role else {})}
-
     def _marked_limits(self) -> dict[str, str]:
         self._mark = os.urandom(8).hex()
         return {**self._limits, _startup.MARK: self._mark}
@@ -377,13 +402,13 @@ class Session:
     def _set(self, settings: t.Mapping[str, str], deadline: Deadline) -> None:
         statements = {name: _set(name, value) for name, value in settings.items()}
         try:
-            self.execute(sql.SQL("; ").join(statements.values()), deadline=deadline)
+            self._execute(sql.SQL("; ").join(statements.values()), deadline)
             self._left += statements
         except StatementError:
             for name, statement in statements.items():
                 # An engine or role that may not set one of them may set the others.
                 try:
-                    self.execute(statement, deadline=deadline)
+                    self._execute(statement, deadline)
                     self._left.append(name)
                 except StatementError as error:
                     if error.sqlstate not in _SETTING_REFUSED:
@@ -396,32 +421,59 @@ class Session:
             pid: Of the server's process.
             search_path: The setting, as it is there.
         """
-        self._pooled = pid != self._connection.info.backend_pid
+        self._pooled = pid != self._pid
         if not self._pooled or not self._at_startup:
             return
-        self._left += [*self._limits, _startup.CANARY[0], *(self._settings or {})]
+        self._left = self._brought_along()
         if search_path != self._limits["search_path"]:
             # PgBouncer may drop all but those that it keeps for each client itself.
             self._set(self._marked_limits(), self.deadline)
 
-    def _may_bypass(self) -> bool:
-        # For other roles on a PostgreSQL 12 base this SET would itself wait in a full group.
-        superuser = self._connection.get_parameter_status("is_superuser") == "on"
-        return bool(superuser or self._connection.server_version < _BYPASS_IS_THE_SUPERUSERS)
+    def _brought_along(self) -> list[str]:
+        role = [_startup.ROLE] if self._options.get("session_role") else []
+        return [*self._limits, _startup.CANARY[0], *self._queue_settings(), *role]
 
-    def _set_role(self, role: str, deadline: Deadline) -> None:
+    def _set_role(self, role: str) -> None:
         try:
-            self.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), deadline=deadline)
-            self._left.append("role")
+            self._execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), self.deadline)
+            self._left.append(_startup.ROLE)
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None
 
-    def execute(self, statement: t.Any, parameters: t.Any = None, deadline: Deadline | None = None) -> Rows:
-        """Run one statement and read all of its rows.
+    @property
+    def is_past_queue(self) -> bool:
+        """Whether it has stepped past the queue of a full group."""
+        return self._queue == _PAST
+
+    def _get_past_queue(self) -> bool:
+        """After a wait for a slot in vain: go on past the queue, or with patience. False if that was tried before.
+
+        Not before it is needed: what runs past the queue has little memory on Greenplum 6.
+        """
+        if self._queue is not None:
+            return False
+        past = self.may_bypass is not False and self._begin_anew(_PAST)
+        return past or self._begin_anew(_PATIENT)
+
+    def _begin_anew(self, way: str) -> bool:
+        """Log in once more, to meet the queue in this way; false if this role may not."""
+        self._queue = way
+        self._notices += self._connection.notices
+        self.close()
+        try:
+            self._begin()
+        except (ConnectError, GroupFull) as error:
+            if way == _PATIENT or not (isinstance(error, GroupFull) or _startup.refuses_bypass(error.message)):
+                raise
+            self.may_bypass = False
+            return False
+        return way == _PATIENT or self._at_startup or _startup.BYPASS in self._left
+
+    def execute(self, statement: t.Any, deadline: Deadline | None = None) -> Rows:
+        """Run one statement and read all of its rows; if the group is full, once more past its queue.
 
         Args:
             statement: Text or a psycopg2.sql object.
-            parameters: For the placeholders, or V(none).
             deadline: An earlier one than the session's.
 
         Raises:
@@ -430,6 +482,16 @@ class Session:
             ConnectionLost: The connection broke; whether the statement took effect is unknown.
             DeadlineExceeded: No answer in time. The server ends the statement by itself, by its own limits.
         """
+        limit = deadline or self.deadline
+        try:
+            return self._execute(statement, limit)
+        except GroupFull:
+            # The statement has not begun: it may be sent again, one that signals too.
+            if not self._get_past_queue():
+                raise
+        return self._execute(statement, limit)
+
+    def _execute(self, statement: t.Any, limit: Deadline) -> Rows:
         try:
             if self._closed:
                 raise ConnectionLost(f"the connection to {self.where} is closed")
@@ -441,21 +503,26 @@ class Session:
             with self._connection.cursor() as cursor:
                 # Query texts of other databases may be in any encoding: decode them here, not in the driver.
                 psycopg2.extensions.register_type(psycopg2.extensions.BYTES, cursor)
-                cursor.execute(text, parameters)
+                cursor.execute(text)
                 if cursor.description is None:
                     return Rows((), [])
                 rows = [tuple(_decoded(value) for value in row) for row in cursor.fetchall()]
                 return Rows(tuple(column.name for column in cursor.description), rows)
 
-        limit = deadline or self.deadline
+        self._running = text
         try:
-            return t.cast(Rows, self._driver.call(run, limit.remaining()))
+            rows = t.cast(Rows, self._driver.call(run, limit.remaining()))
         except queue.Empty:
             raise DeadlineExceeded(
                 f"{self.where} did not answer within {limit.seconds:.3g} s of timeout", statement=text
             ) from None
         except psycopg2.Error as error:
-            raise self._failure(error, text) from None
+            failure = self._failure(error, text)
+            if not isinstance(failure, ConnectionLost):
+                self._running = None
+            raise failure from None
+        self._running = None
+        return rows
 
     def _failure(self, error: t.Any, text: str) -> GpopsError:
         # On one line: the driver's own have several.
@@ -473,10 +540,27 @@ class Session:
 
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""
+        running = self._own_process()
+        self._running = None
         self.close()
-        session = Session(self._options, deadline or self.deadline, self._settings)
-        session._pooled = self._pooled
+        session = Session(self._options, deadline or self.deadline, self)
+        session._end_own(running)
         return session
+
+    def _own_process(self) -> tuple[int, str] | None:
+        """The server's process that may still run a statement of ours, and that; one of a pooler is not ours to end."""
+        return None if self._running is None or self._pooled else (self._pid, self._running)
+
+    def _end_own(self, process: tuple[int, str] | None) -> None:
+        """End a process that was left behind with a statement of ours, such as one that a segment does not answer."""
+        if process is None:
+            return
+        pid, statement = process
+        same = sql.SQL(
+            "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a "
+            "WHERE a.pid = {} AND a.usename = session_user AND pg_catalog.left(a.query, {}) = {}"
+        ).format(sql.Literal(pid), sql.Literal(_KNOWN_BY), sql.Literal(statement[:_KNOWN_BY]))
+        _quietly(lambda: self._execute(same, Deadline(min(_END_OWN_SECONDS, self.deadline.remaining()))))
 
     def text(self, statement: t.Any) -> str:
         """A statement as it is sent."""
@@ -484,18 +568,28 @@ class Session:
 
     def warnings(self) -> list[str]:
         """What the server said by the way, such as C(WARNING: ...)."""
-        return [notice.strip() for notice in self._connection.notices]
+        return [notice.strip() for notice in [*self._notices, *self._connection.notices]]
 
     def close(self) -> None:
-        """End the session; a connection whose server does not answer is left behind."""
+        """End the session; of one whose server does not answer the process there is ended, if there is time."""
         if self._closed:
             return
+        self._driver.closing = True
         if self._pooled and not self._driver.stuck:
             _quietly(self._undo)
         self._closed = True
+        running = self._own_process()
+        if running and self.deadline.remaining():
+            _quietly(lambda: self._from_elsewhere(running))
         if not self._driver.stuck:
             _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
         self._driver.stop()
+
+    def _from_elsewhere(self, process: tuple[int, str]) -> None:
+        """End a process of ours from another session."""
+        other = Session(self._options, Deadline(min(_END_OWN_SECONDS, self.deadline.remaining())), self)
+        other._end_own(process)
+        other.close()
 
     def _undo(self) -> None:
         """Take our settings off the server's session: a pooler in transaction mode hands it on as it is.
@@ -509,7 +603,7 @@ class Session:
         deadline = Deadline(_CLOSE_SECONDS)
         for _attempt in range(_UNDO_TRIES):
             with contextlib.suppress(StatementError):  # a session without the mark is not the one
-                found = self.execute(text, deadline=deadline).rows
+                found = self._execute(text, deadline).rows
                 if not marked or found[0][0] == self._mark:
                     return
 

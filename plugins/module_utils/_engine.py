@@ -19,9 +19,10 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     OptionError,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._startup import BYPASS
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
-# in this form it runs at once in a full resource group, on every engine.
+# in this form it runs at once in a full resource group of a PostgreSQL 12 base.
 # What is called later must belong to a superuser: the owner of a database could plant a function or view of that name.
 # Every task begins with it: what only some tasks need is in _MORE, and what may read a whole catalog for each function
 # is only asked for those that have columns.
@@ -31,6 +32,7 @@ SELECT pg_catalog.version() AS version_text,
        pg_catalog.current_setting('search_path') AS search_path,
        r.rolname::text AS role,
        r.rolsuper AS is_superuser,
+       (SELECT l.rolsuper FROM pg_catalog.pg_roles l WHERE l.rolname = session_user) AS login_is_superuser,
        g.rsgname::text AS role_group,
        pg_catalog.current_database()::text AS database,
        pg_catalog.current_setting('max_connections')::int AS max_connections,
@@ -58,7 +60,10 @@ SELECT pg_catalog.version() AS version_text,
        EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
                 WHERE p.proname = 'pg_blocking_pids' AND p.pronamespace = (
                   SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog')) AS tells_blockers,
-       (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'gp_contentid') AS content_id{more}
+       EXISTS (SELECT 1 FROM pg_catalog.pg_roles m WHERE m.rolname = 'mdb_admin') AS has_mdb_admin,
+       (SELECT pg_catalog.string_agg(s.name || '=' || s.setting || '=' || s.context, ' ') FROM pg_catalog.pg_settings s
+         WHERE s.name IN ('gp_contentid', 'gp_role', 'gp_resource_group_bypass', 'gp_resource_group_move_timeout',
+                          'idle_session_timeout')) AS settings{more}
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
@@ -87,6 +92,11 @@ _VERSION_IN_TEXT = re.compile(
 # What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
 _NOT_GREENPLUM = ("42P01", "42703")
 _COORDINATOR = "-1"
+_UTILITY = "utility"
+# pg_settings.context of what every role may set.
+_EVERY_ROLE = "user"
+# Settings that no other Greenplum 6 has.
+_OF_THE_MANAGED_6 = {"gp_resource_group_move_timeout", "idle_session_timeout"}
 
 MDB = "mdb"
 NATIVE = "native"
@@ -103,13 +113,17 @@ class Engine:
         toolkit_state: V(usable), V(forbidden) or V(missing): the mdb_toolkit schema for this role.
         role: The current role.
         role_group: Its resource group, or V(none).
-        activity_columns: Of the process list, as the interface has it.
+        activity: The columns of the process list by the interface that shows it; the first one is to be asked first.
         lock_source: The interface that shows the locks to this role, or V(none).
         lock_columns: Of the lock table, as that interface has it.
         signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
         message_functions: Those of pg_catalog that take a message, if that was asked for.
         tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
         group_views_trusted: The views of gp_toolkit are there and belong to a superuser, if that was asked for.
+        may_bypass: This role may step past the queue of a full group.
+        utility_mode: The session is on the coordinator alone: it sees and changes nothing of the segments.
+        managed_slots: It is the managed service's own Greenplum 6: C(mdb_admin) sees everybody in pg_catalog, and has
+            connections of its own.
     """
 
     family: str
@@ -122,13 +136,16 @@ class Engine:
     database: str
     max_connections: int
     reserved_connections: int
-    activity_columns: frozenset[str]
+    activity: t.Mapping[str, frozenset[str]]
     lock_source: str | None
     lock_columns: frozenset[str]
     signal_functions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     message_functions: frozenset[str] = frozenset()
     tells_blockers: bool = False
     group_views_trusted: bool = False
+    may_bypass: bool = True
+    utility_mode: bool = False
+    managed_slots: bool = False
 
     @property
     def shown(self) -> dict[str, str]:
@@ -137,16 +154,19 @@ class Engine:
 
     @property
     def waits_in_group(self) -> bool:
-        """Whether what reads more than tables of pg_catalog waits in a full group.
+        """Whether what reads more than tables of pg_catalog waits in a full group, in the end without success."""
+        return not self.may_bypass
 
-        Superusers and every role of Greenplum 6 bypass the group altogether.
-        """
-        return self.family != "gp6" and not self.is_superuser
+    def spends_session(self, source: str) -> bool:
+        """Whether, after this source was read, the session's next statement waits in a full group."""
+        return source == MDB and self.waits_in_group
 
     @property
-    def toolkit_spends_session(self) -> bool:
-        """Whether, after a call of mdb_toolkit, the session's next statement may wait in a full group."""
-        return self.interface == MDB and self.waits_in_group
+    def locks_problem(self) -> str | None:
+        """Why the lock table cannot tell who waits for whom, or V(none)."""
+        if self.utility_mode:
+            return "this is a session in utility mode, which sees the locks of the coordinator only; log in without it"
+        return None if self.lock_source else f"role {self.role} may not read pg_locks"
 
 
 def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engine:
@@ -171,7 +191,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
                 **error.result,
             ) from None
         raise
-    content = answer[0]["content_id"]
+    content = _settings(answer[0]["settings"]).get("gp_contentid", (None, ""))[0]
     if content not in (None, _COORDINATOR):
         # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
         # that is changed there differs from that of the other segments.
@@ -180,7 +200,9 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
             "log in to the coordinator"
         )
     session.heard(answer[0]["pid"], answer[0]["search_path"])
-    return engine_from(answer[0], toolkit)
+    engine = engine_from(answer[0], toolkit)
+    session.may_bypass = engine.may_bypass
+    return engine
 
 
 def needs_of_messages(*options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
@@ -194,13 +216,15 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     functions = _columns_by_name(row["toolkit_functions"])
     state = _toolkit_state(row["toolkit_usage"], functions)
     interface = _interface(toolkit, state, row)
-    source: dict[str, frozenset[str]] = functions if interface == MDB else views
-    activity = source.get("pg_stat_activity", frozenset())
-    # Where the managed interface lacks it, the view may do.
-    locks_by_toolkit = interface == MDB and "pg_locks" in functions
+    settings = _settings(row["settings"])
+    locks_by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
     locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
+    activity = _activity(interface, views, functions)
+    if not activity:
+        raise GpopsError(f"role {row['role']} may not read the process list, pg_catalog.pg_stat_activity")
+    family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
     return Engine(
-        family=_family(activity, views.get("pg_stat_activity", frozenset())),
+        family=family,
         version=_version(row["version_text"]),
         interface=interface,
         toolkit_state=state,
@@ -210,14 +234,32 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         database=row["database"],
         max_connections=row["max_connections"],
         reserved_connections=row["reserved_connections"],
-        activity_columns=activity,
+        activity=activity,
         lock_source=(MDB if locks_by_toolkit else NATIVE) if locks else None,
         lock_columns=locks,
         signal_functions=_signal_functions(interface, functions),
         message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
         tells_blockers=row["tells_blockers"],
         group_views_trusted=bool(row.get(GROUP_VIEWS)),
+        may_bypass=row["login_is_superuser"] or settings.get(BYPASS, ("", ""))[1] == _EVERY_ROLE,
+        utility_mode=settings.get("gp_role", ("", ""))[0] == _UTILITY,
+        managed_slots=family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6.issubset(settings),
     )
+
+
+def _settings(text: str | None) -> dict[str, tuple[str, str]]:
+    """C(a=1=user b=2=superuser) -> setting and context by name."""
+    triples = (word.split("=") for word in (text or "").split())
+    return {name: (setting, context) for name, setting, context in triples}
+
+
+def _activity(
+    interface: str, views: t.Mapping[str, frozenset[str]], functions: t.Mapping[str, frozenset[str]]
+) -> dict[str, frozenset[str]]:
+    """Where the process list is read, in this order: who sees all in the view needs no function of mdb_toolkit."""
+    found = {NATIVE: views.get("pg_stat_activity"), MDB: functions.get("pg_stat_activity")}
+    wanted = (NATIVE, MDB) if interface == MDB else (NATIVE,)
+    return {source: columns for source in wanted if (columns := found[source])}
 
 
 def _signal_functions(interface: str, functions: t.Container[str]) -> dict[str, str]:
@@ -233,10 +275,9 @@ def _columns_by_name(text: str | None) -> dict[str, frozenset[str]]:
     return {name: frozenset(columns.split()) for name, columns in (pair for pair in pairs if len(pair) > 1)}
 
 
-def _family(activity: frozenset[str], view: frozenset[str]) -> str:
-    if "sess_id" not in activity:
+def _family(known: frozenset[str]) -> str:
+    if "sess_id" not in known:
         raise GpopsError("the server is not of the Greenplum family: its process list has no sess_id")
-    known = activity | view
     if "waiting_reason" in known:
         return "gp6"
     return "cb" if "leader_pid" in known else "gp7"

@@ -18,7 +18,12 @@ class GpopsError(Exception):
     Args:
         message: What was wrong and what to do, for an operator.
         result: Keys for the result of the failed task, such as ``sqlstate`` and ``statement``.
+
+    Attributes:
+        was_sent: Whether the statement that failed may have reached the server.
     """
+
+    was_sent = True
 
     def __init__(self, message: str, **result: t.Any) -> None:
         super().__init__(message)

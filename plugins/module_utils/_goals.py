@@ -214,6 +214,21 @@ class Connections:
         """The maximum as a number."""
         return self.number if self.number is not None else int(moment.max_connections * (self.share or 0.0) / 100)
 
+    def comes_too_late(self, most: int, kept: int) -> str | None:
+        """Why ordinary roles are refused before it acts, or V(none).
+
+        Args:
+            most: The connections of the coordinator.
+            kept: Those of them that ordinary roles cannot have.
+        """
+        limit, ordinary = self.limit(Moment((), 0, most)), most - kept
+        if limit < ordinary:
+            return None
+        return (
+            f"max_connections allows {limit}, and ordinary roles get no connection once {ordinary} are used "
+            f"({kept} of {most} are kept from them): they are refused before it acts"
+        )
+
     def pick(self, moment: Moment, eligible: t.Sequence[Backend]) -> Pick:
         """The one idle longest of the largest offender, again and again."""
         excess = moment.connections - self.limit(moment)

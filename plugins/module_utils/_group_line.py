@@ -59,6 +59,8 @@ _LIMIT_TYPES = {
     "min_cost": 6,
     "io_limit": 7,
 }
+# Also a plain look into the catalog, which a full group does not stop.
+_TABLESPACES = "SELECT spcname, oid::bigint FROM pg_catalog.pg_tablespace"
 _STATUS = "SELECT pg_catalog.row_to_json(s)::text FROM gp_toolkit.gp_resgroup_status s"
 
 
@@ -93,17 +95,32 @@ class Reading:
     manager: str
 
 
-def read(session: Session, engine: Engine) -> Reading:
+def read(session: Session, engine: Engine, with_tablespaces: bool = False) -> Reading:
     """Read configuration and roles, in one round trip; a full group stops nobody.
+
+    Args:
+        session: An open session.
+        engine: What the server is.
+        with_tablespaces: Find out their numbers too, in one round trip more.
 
     Raises:
         GpopsError: Any error of the session.
     """
     if not engine.group_views_trusted:
+        # On Greenplum 6 it is no extension: each database has it from its template.
+        install = "" if engine.family == "gp6" else ", or install it with CREATE EXTENSION gp_toolkit"
         raise GpopsError(
             f"database {engine.database} has no gp_toolkit.gp_resgroup_config that belongs to a superuser; "
-            "set login_db to one that has it, or install it with CREATE EXTENSION gp_toolkit"
+            f"set login_db to one that has it{install}"
         )
+    found = _read(session, engine)
+    if not with_tablespaces:
+        return found
+    tablespaces = dict(session.execute(_TABLESPACES).rows)
+    return dataclasses.replace(found, facts=dataclasses.replace(found.facts, tablespaces=tablespaces))
+
+
+def _read(session: Session, engine: Engine) -> Reading:
     if engine.waits_in_group:
         limits, columns, members, manager = session.execute(_READ_CATALOG).rows[0]
         config = config_from(json.loads(limits or "[]"), json.loads(columns or "[]"))

@@ -20,11 +20,23 @@ UNSET = "-1"
 _TEXTS = ("cpuset", "io_limit")
 INTEGER = re.compile(r"-?\d+\Z", re.ASCII)
 _CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?\Z", re.ASCII)
-_IO_SETTING = re.compile(r"([a-z]+)=(\d+|max)\Z", re.ASCII)
+_IO_SETTING = re.compile(r"(\w+)\s*=\s*(\d+|max)\Z", re.ASCII | re.IGNORECASE)
+_TABLESPACE = re.compile(r"(?:\*|\d+|[a-z_][a-z0-9_]*)\Z", re.ASCII | re.IGNORECASE)
+ALL_TABLESPACES = "*"
+_MAX = "max"
+# What the engines take at most: megabytes a second, and operations a second.
+_IO_MOST = {"rbps": (2**64 - 1) >> 20, "wbps": (2**64 - 1) >> 20, "riops": 2**32 - 1, "wiops": 2**32 - 1}
+_IO_LEAST = 2
+_OID_MAX = 2**32 - 1
+# The tablespaces that every server has, with the numbers that they have everywhere.
+_BUILT_IN_TABLESPACES = {"pg_default": 1663, "pg_global": 1664}
 
 # The cores of the coordinator and those of the segments.
 Cores = t.Tuple[t.FrozenSet[int], t.FrozenSet[int]]
 Limits = t.Mapping[str, str]
+# Tablespace, as it was written -> setting -> number; what is unlimited is not in it.
+IoLimits = t.Dict[str, t.Dict[str, int]]
+Tablespaces = t.Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,35 +134,118 @@ def cpuset_text(cores: Cores) -> str:
 
 
 def canonical_io_limit(option: str, text: str) -> str:
-    text = "".join(text.split())
+    """As it is sent: what no engine can take is refused here, where it can be said in words."""
+    if text.strip() in ("", UNSET):
+        return UNSET
     try:
-        _parse_io_limit(text)
+        parts = [_io_part(part) for part in text.split(";")]
+        _check_io_limit(parts)
     except ValueError as error:
-        raise OptionError(
-            option, f"{str(error)!r} is not understood; it is such as pg_default:rbps=1000,wbps=max, or -1 for no limit"
-        ) from None
-    return text or UNSET
+        raise OptionError(option, str(error)) from None
+    return ";".join(
+        f"{tablespace}:{','.join(f'{name}={value or _MAX}' for name, value in settings)}"
+        for tablespace, settings in parts
+    )
 
 
-def _parse_io_limit(text: str) -> dict[str, dict[str, str]]:
-    """Tablespace -> setting -> number. What is V(max) is as if it were not said."""
-    limits: dict[str, dict[str, str]] = {}
-    for part in text.split(";") if text not in ("", UNSET) else ():
-        tablespace, _equals, settings = part.rpartition(":")
-        found = [_IO_SETTING.match(setting) for setting in settings.split(",")]
-        if not tablespace or tablespace in limits or None in found:
-            raise ValueError(part)
-        limits[tablespace] = {match.group(1): match.group(2) for match in found if match and match.group(2) != "max"}
-    return {tablespace: settings for tablespace, settings in limits.items() if settings}
+def _io_part(text: str) -> tuple[str, list[tuple[str, int]]]:
+    """One tablespace with its settings in order; 0 is V(max), of which the engines say that it is the same."""
+    tablespace, _colon, settings = (part.strip() for part in text.rpartition(":"))
+    found = [_IO_SETTING.match(setting.strip()) for setting in settings.split(",")]
+    if not _TABLESPACE.match(tablespace) or None in found:
+        raise ValueError(
+            f"{text.strip()!r} is not understood; it is such as pg_default:rbps=1000,wbps=max, or -1 for no limit, "
+            "with the name or number of a tablespace, or * for all"
+        )
+    pairs = [match.groups() for match in found if match]
+    return tablespace, [(name.lower(), 0 if value.lower() == _MAX else int(value)) for name, value in pairs]
 
 
-def is_same(option: str, one: str, other: str) -> bool:
-    """Whether two texts mean the same to the engine."""
+def _check_io_limit(parts: t.Sequence[tuple[str, list[tuple[str, int]]]]) -> None:
+    seen = [_tablespace(name, {}) for name, _settings in parts]
+    twice = next((name for name, _settings in parts if seen.count(_tablespace(name, {})) > 1), None)
+    if twice is not None:
+        raise ValueError(f"tablespace {twice} is there twice")
+    if ALL_TABLESPACES in seen and len(seen) > 1:
+        raise ValueError(f"{ALL_TABLESPACES} is all tablespaces and cannot stand beside others")
+    for number in seen:
+        if isinstance(number, int) and not 0 < number <= _OID_MAX:
+            raise ValueError(f"{number} is not the number (oid) of a tablespace")
+    for _name, settings in parts:
+        _check_io_settings(settings)
+
+
+def _check_io_settings(settings: t.Sequence[tuple[str, int]]) -> None:
+    names = [name for name, _value in settings]
+    for name, value in settings:
+        if name not in _IO_MOST:
+            raise ValueError(f"{name!r} is no setting; there are {', '.join(_IO_MOST)}")
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is there twice for one tablespace")
+        if value and not _IO_LEAST <= value <= _IO_MOST[name]:
+            raise ValueError(f"{name}={value} is not allowed; it is {_IO_LEAST} to {_IO_MOST[name]}, or max")
+
+
+def _parse_io_limit(text: str) -> IoLimits:
+    """What is V(max), or not said, is not in it."""
+    if text.strip() in ("", UNSET):
+        return {}
+    parts = [_io_part(part) for part in text.split(";")]
+    limited = {tablespace: {name: value for name, value in settings if value} for tablespace, settings in parts}
+    return {tablespace: settings for tablespace, settings in limited.items() if settings}
+
+
+def _tablespace(name: str, known: Tablespaces) -> int | str:
+    """The number by which later engines show a tablespace, if it can be told."""
+    if name.isdigit():
+        return int(name)
+    return _BUILT_IN_TABLESPACES.get(name, known.get(name, name))
+
+
+def tablespaces_of(io_limit: str) -> frozenset[str]:
+    """The names in it whose numbers only the catalog knows."""
+    found = (_tablespace(name, {}) for name in _parse_io_limit(io_limit))
+    return frozenset(name for name in found if isinstance(name, str) and name != ALL_TABLESPACES)
+
+
+def _resolved(text: str, known: Tablespaces) -> dict[int | str, dict[str, int]]:
+    return {_tablespace(name, known): settings for name, settings in _parse_io_limit(text).items()}
+
+
+def could_be_same(option: str, one: str, other: str) -> bool:
+    """Whether two texts may mean the same where the catalog is not at hand: a tablespace's name may be any number."""
+    if option != "io_limit" or is_same(option, one, other):
+        return is_same(option, one, other)
+    try:
+        first, second = _resolved(one, {}), _resolved(other, {})
+    except ValueError:
+        return False
+    left = [(key, value) for key, value in first.items() if second.get(key) != value]
+    right = [(key, value) for key, value in second.items() if first.get(key) != value]
+    kinds = {(side, type(key)) for side, rest in enumerate((left, right)) for key, _value in rest}
+    if kinds not in ({(0, str), (1, int)}, {(0, int), (1, str)}) or ALL_TABLESPACES in (*first, *second):
+        return False
+    return sorted(map(_items, left)) == sorted(map(_items, right))
+
+
+def _items(limit: tuple[object, t.Mapping[str, int]]) -> list[tuple[str, int]]:
+    return sorted(limit[1].items())
+
+
+def is_same(option: str, one: str, other: str, tablespaces: Tablespaces | None = None) -> bool:
+    """Whether two texts mean the same to the engine.
+
+    Args:
+        option: Whose values they are.
+        one: As somebody wrote it.
+        other: As somebody else did, such as the engine.
+        tablespaces: Name -> number, of those that the server has beside its own.
+    """
     if one == other:
         return True
     try:
         if option == "io_limit":
-            return _parse_io_limit(one) == _parse_io_limit(other)
+            return _resolved(one, tablespaces or {}) == _resolved(other, tablespaces or {})
         if option == "cpuset":
             return _parse_cpuset(one) == _parse_cpuset(other)
         return int(one) == int(other)

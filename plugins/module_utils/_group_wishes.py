@@ -15,6 +15,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import
     UNSET,
     canonical_cpuset,
     canonical_io_limit,
+    tablespaces_of,
 )
 
 ADMIN = "admin_group"
@@ -81,6 +82,11 @@ class Wishes:
     purge_roles: bool = False
     roles_to: str | None = None
     allow_lockout: bool = False
+
+    @property
+    def names_tablespaces(self) -> bool:
+        """Whether a limit is for a tablespace whose number only the catalog knows."""
+        return any(tablespaces_of(desired.limits.get("io_limit", UNSET)) for desired in self.desired)
 
 
 def understand(

@@ -24,6 +24,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import
     cpuset_text,
     is_same,
     ranges_text,
+    tablespaces_of,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._group_wishes import (
     ADMIN,
@@ -85,6 +86,7 @@ class Facts:
         options: The columns of the config view: the options that this engine has.
         role: Who we are.
         role_group: And in which group.
+        tablespaces: Name -> oid, or V(none) if nobody asked for one by its name.
     """
 
     family: str
@@ -94,6 +96,7 @@ class Facts:
     role_group: str | None
     superusers: frozenset[str]
     all_roles: frozenset[str]
+    tablespaces: t.Mapping[str, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,6 +213,7 @@ def _check_options(desired: Desired, limits: Limits | None, facts: Facts) -> Non
         allowed = _range(name, desired.name, facts)
         if allowed is not None:
             allowed.check(desired.option(name), value, engine)
+    _check_tablespaces(desired, facts)
     cpuset = desired.limits.get("cpuset")
     percentage = next(name for name in (*PERCENTAGES, "cpuset") if name in known)
     if limits is None and cpuset in (None, UNSET) and percentage not in desired.limits:
@@ -224,6 +228,13 @@ def _check_options(desired: Desired, limits: Limits | None, facts: Facts) -> Non
             desired.option("memory_auditor"),
             f"the engine sets it when a group is created; {desired.name!r} has {limits.get('memory_auditor')}",
         )
+
+
+def _check_tablespaces(desired: Desired, facts: Facts) -> None:
+    unknown = sorted(tablespaces_of(desired.limits.get("io_limit", UNSET)) - set(facts.tablespaces or ()))
+    if facts.tablespaces is not None and unknown:
+        known = ", ".join(sorted(facts.tablespaces))
+        raise OptionError(desired.option("io_limit"), f"there is no tablespace {unknown[0]!r}; there are {known}")
 
 
 def _range(option: str, group: str, facts: Facts) -> Range | None:
@@ -248,7 +259,7 @@ def _changes(desired: Desired, limits: Limits | None, facts: Facts) -> list[Step
     # What resets others is first, so that these are set again.
     for option in sorted(wanted, key=lambda name: name not in ("cpuset", *PERCENTAGES)):
         leaves_cores = option in PERCENTAGES and limits.get("cpuset", UNSET) != UNSET
-        if leaves_cores or not is_same(option, limits.get(option, ""), wanted[option]):
+        if leaves_cores or not is_same(option, limits.get(option, ""), wanted[option], facts.tablespaces):
             steps.append(Step("alter", desired.name, option, wanted[option]))
             limits = _effect(steps[-1], {desired.name: limits}, facts)
     return steps

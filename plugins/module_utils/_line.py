@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import instant, source
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import instant, source_of
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
@@ -36,36 +36,35 @@ class ServerLine:
         self._engine = engine = visit.engine
         self._deadline = deadline
         self._message = message
-        self._spent = engine.toolkit_spends_session
-        missing = [name for name in _IDENTITY if name not in engine.activity_columns]
+        missing = [name for name in _IDENTITY if name not in visit.activity_columns]
         if missing:
             raise GpopsError(
                 f"the process list of toolkit={engine.interface} has no {', '.join(missing)}, without which a session "
                 "cannot be told from another one; set toolkit to native"
             )
 
-    def _execute(self, statement: t.Any) -> list[tuple[t.Any, ...]]:
-        if self._spent:
-            self.renew()
-        self._spent = self._engine.toolkit_spends_session
+    def _execute(self, statement: t.Any, source: str) -> list[tuple[t.Any, ...]]:
         # Half of what is left: if the server goes silent, there is time to look again from a new connection.
-        return self._visit.session.execute(statement, deadline=self._deadline.part(0.5)).rows
+        return self._visit.execute(statement, self._deadline, source, share=0.5).rows
 
     def renew(self) -> None:
         """Take a new session in place of this one."""
-        self._visit.session = self._visit.session.renewed(self._deadline)
-        self._spent = False
+        self._visit.renew(self._deadline)
+
+    @property
+    def _listed(self) -> str:
+        return source_of("pg_stat_activity", self._visit.source)
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         """These processes as they are now, with what names them; those that are gone are not in it."""
         wanted = sql.SQL(", ").join([sql.Literal(pid) for pid in pids])
         statement = sql.SQL(
             f"SELECT a.pid, a.sess_id, {instant('a.backend_start')}, {instant('a.query_start')}, a.state "
-            f"FROM {source('pg_stat_activity', self._engine.interface)} a WHERE a.pid IN ({{}})"
+            f"FROM {self._listed} a WHERE a.pid IN ({{}})"
         ).format(wanted)
         return {
             row[0]: Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
-            for row in self._execute(statement)
+            for row in self._execute(statement, self._visit.source)
         }
 
     def signal(self, victims: t.Sequence[Backend], state: str) -> dict[int, t.Any]:
@@ -77,7 +76,7 @@ class ServerLine:
         Returns:
             What the engine's function returned, by pid; a pid that was another session or none is not in it.
         """
-        return {row[0]: row[1] for row in self._execute(self.statement(victims, state))}
+        return {row[0]: row[1] for row in self._execute(self.statement(victims, state), self._engine.interface)}
 
     def statement(self, victims: t.Sequence[Backend], state: str) -> t.Any:
         """The statement that checks and signals."""
@@ -92,7 +91,7 @@ class ServerLine:
             message = sql.SQL(", {}").format(sql.Literal(self._message))
         return sql.SQL(
             f"SELECT a.pid, {function}(a.pid{{message}}) "
-            f"FROM {source('pg_stat_activity', self._engine.interface)} a "
+            f"FROM {self._listed} a "
             f"JOIN (VALUES {{victims}}) v ({', '.join(names)}) ON {same} "
             f"WHERE a.pid <> pg_catalog.pg_backend_pid(){running}"
         ).format(message=message, victims=sql.SQL(", ").join([_row(victim, names) for victim in victims]))

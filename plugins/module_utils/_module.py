@@ -11,9 +11,11 @@ import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 
+_NOT_LOGGED = "NOT_LOGGING_PARAMETER"
 INFINITY = "infinity is not allowed; the option takes a number"
 Operation = t.Callable[[t.Mapping[str, t.Any], bool], t.Tuple[t.Dict[str, t.Any], t.List[str]]]
 
@@ -55,10 +57,29 @@ class Outcome:
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
+class _Module(AnsibleModule):
+    """A module of Ansible that tells no secret of O(connect_params), and does not end because of what it cannot log."""
+
+    def log(self, msg: t.Any, log_args: t.Mapping[str, t.Any] | None = None) -> None:
+        """Write to the log of the system, which takes no NUL characters."""
+        arguments = {name: str(value) for name, value in (log_args or {}).items()}
+        text = str(msg)
+        if "connect_params" in arguments:
+            text = text.replace(f"connect_params={arguments['connect_params']}", f"connect_params={_NOT_LOGGED}")
+            arguments["connect_params"] = _NOT_LOGGED
+        arguments = {name: value.replace("\0", "\\0") for name, value in arguments.items()}
+        super().log(text.replace("\0", "\\0"), arguments)  # type: ignore[no-untyped-call]  # Ansible has no types
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """End with a failure; that of the validation comes before anything else."""
+        self.params = _connection.without_secrets(self.params)
+        super().fail_json(msg, **kwargs)
+
+
 def run_module(definition: Definition) -> None:
     """Validate the options, run the operation, and end with its result or its one clear error."""
     try:
-        module = AnsibleModule(
+        module = _Module(  # type: ignore[no-untyped-call]  # Ansible has no types
             argument_spec=definition.argument_spec,
             mutually_exclusive=definition.mutually_exclusive,
             supports_check_mode=True,
@@ -71,17 +92,45 @@ def run_module(definition: Definition) -> None:
     module.params = _connection.without_secrets(options)
     module.no_log_values.clear()
     outcome = perform(definition, options, module.check_mode)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    if outcome.result.pop("failed", False):
-        module.fail_json(**outcome.result)
-    module.exit_json(**outcome.result)
+    result = plain(outcome.result)
+    failed = bool(result.pop("failed", False))
+    try:
+        for warning in outcome.warnings:
+            warn(warning)  # that of the module logs it too, and ends with another result where that fails
+        end: t.Any = module.fail_json if failed else module.exit_json
+        end(**result)
+    except Exception:  # noqa: BLE001 - what was done is told, whatever becomes of Ansible's own way to tell it
+        said = {"warnings": plain(outcome.warnings)} if outcome.warnings else {}
+        _end({**result, **said, "failed": failed})
 
 
 def _refuse(message: str) -> t.NoReturn:
     """End as a module does that Ansible could not make."""
-    sys.stdout.write(json.dumps({"failed": True, "msg": message}))
-    raise SystemExit(1)
+    _end({"failed": True, "msg": message})
+
+
+def _end(result: t.Mapping[str, t.Any]) -> t.NoReturn:
+    sys.stdout.write(json.dumps(result))
+    sys.stdout.flush()
+    raise SystemExit(1 if result["failed"] else 0)
+
+
+def plain(value: t.Any) -> t.Any:
+    """A value of the types of JSON, and each text one that can be written: no way of Ansible stumbles over it."""
+    if isinstance(value, t.Mapping):
+        return {_text(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(part) for part in value]
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return _text(value)
+
+
+def _text(value: t.Any) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _check_texts(values: t.Mapping[str, t.Any], prefix: str = "") -> None:

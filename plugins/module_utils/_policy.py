@@ -88,6 +88,15 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     return job.result(), job.warnings
 
 
+def too_late(rules: t.Iterable[_policies.Rule], engine: _engine.Engine) -> list[str]:
+    """PURE: the policies that are to keep connections free for ordinary roles, and cannot."""
+    most, kept = engine.max_connections, _process_info.kept_connections(engine)
+    found = (
+        (rule.name, rule.goal.comes_too_late(most, kept)) for rule in rules if isinstance(rule.goal, _goals.Connections)
+    )
+    return [f"policy {name}: {words}" for name, words in found if words]
+
+
 class _Guards:
     """The guards that need no server, understood.
 
@@ -238,6 +247,7 @@ class _Job:
         self._line = line
         self._engine = line.engine
         self._time = _Time(line.deadline)
+        self._say(too_late(self._rules, line.engine))
         if not self._options["allow_segments_down"]:
             with self._time.spend() as deadline:
                 down, problem = _engine.segments_down(line.session, deadline)
@@ -324,9 +334,7 @@ class _Job:
         if not self._settled:
             time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
             self._settled = True
-        if self._looks and engine.toolkit_spends_session:
-            line.session = line.session.renewed(deadline)
-        line.session, snapshot = _processes.read(line.session, engine, deadline, self._with_locks)
+        snapshot = _processes.read(line, deadline, self._with_locks)
         if not self._looks:
             self._total = len(snapshot.backends)
             self.warnings += _process_info.warnings(engine, snapshot, with_locks=False)

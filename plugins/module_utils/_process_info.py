@@ -58,7 +58,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     with_locks = _needs_locks(options)
     with visit(options) as found:
         engine = found.engine
-        found.session, snapshot = _processes.read(found.session, engine, found.deadline, with_locks)
+        snapshot = _processes.read(found, found.deadline, with_locks)
     if options.get("blocking") and snapshot.locks_problem:
         raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
     with found.deadline.enforced(_selection.TOO_SLOW):
@@ -97,7 +97,7 @@ def result(
         "connections": {
             "used": snapshot.connections + 1,  # and our own
             "max": engine.max_connections,
-            "reserved": engine.reserved_connections,
+            "reserved": kept_connections(engine),
         },
         "engine": engine.shown,
         "hidden": snapshot.hidden,
@@ -144,17 +144,25 @@ def warnings(engine: _engine.Engine, snapshot: _processes.Snapshot, with_locks: 
     return found
 
 
+def kept_connections(engine: _engine.Engine) -> int:
+    """PURE: how many connections ordinary roles cannot have."""
+    # On the managed Greenplum 6 they stop at twice the setting: half of that is for mdb_admin.
+    return engine.reserved_connections * (2 if engine.managed_slots else 1)
+
+
 def _why_hidden(engine: _engine.Engine) -> str:
+    """What would show them to this role: only what can be true on this engine."""
+    if engine.managed_slots:
+        return "on this service a member of mdb_admin sees them, in every database and with every toolkit"
+    if engine.interface == _engine.MDB:
+        return "mdb_toolkit.pg_stat_activity() itself does not show them"
     if engine.toolkit_state == "usable":
         return f"toolkit={engine.interface} was used; set toolkit to auto or mdb"
     if engine.toolkit_state == "forbidden":
         return "it may not use mdb_toolkit; membership of mdb_admin gives that"
-    missing = (
-        f"database {engine.database} has no schema mdb_toolkit; on a managed service set login_db to one that has it"
-    )
-    if engine.family == "gp6":
-        return f"{missing}, elsewhere log in as a superuser"
-    return f"{missing}, elsewhere log in as a superuser or a member of pg_monitor"
+    others = "a superuser" if engine.family == "gp6" else "a superuser or a member of pg_monitor"
+    managed = "on a managed service log in as a member of mdb_admin, to one that has it"
+    return f"database {engine.database} has no schema mdb_toolkit; {managed}, elsewhere log in as {others}"
 
 
 DEFINITION = Definition(run, _selection.ARGUMENT_SPEC, ARGUMENT_SPEC)

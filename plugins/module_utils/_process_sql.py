@@ -3,9 +3,11 @@
 
 # ruff: noqa: S608 - built from the words of this file only, nothing of a user is in it
 
-"""PURE: engine -> the statement that reads its processes. Private to the collection."""
+"""PURE: engine -> the statements that read its processes and locks. Private to the collection."""
 
 from __future__ import annotations
+
+import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import MDB, Engine
 
@@ -42,33 +44,54 @@ _INSTANTS = {
     "query_start": "query_age",
     "state_change": "state_age",
 }
-# A table of pg_catalog with one row: a statement without a table would wait in a full group.
-_ONE_ROW = "pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
+# A table of pg_catalog with one row: a statement without a table would wait in a full group of a PostgreSQL 12 base.
+_ONE_ROW = "pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog'"
+# Bits of a hash, of which those are set that belong to a lock for which somebody waits.
+_BITS = 65536
 
 
-def statement(engine: Engine, with_locks: bool) -> str:
-    """The statement that reads the processes, and on request the locks that somebody waits for.
-
-    Its tables are all of pg_catalog and its functions all in select lists: so it passes a full group.
-    """
-    processes = _processes_query(engine, with_locks)
-    locks = f"(SELECT pg_catalog.json_agg(l) FROM ({_locks_query(engine)}) l)" if with_locks else "NULL"
+def processes(engine: Engine, source: str) -> str:
+    """The statement that reads the processes, as one JSON text."""
     return (
-        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({processes}) p)::text, '[]'), "
-        f"coalesce({locks}::text, '[]') "
+        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({_processes_query(engine, source)}) p)::text, '[]') "
         f"FROM {_ONE_ROW}"
     )
 
 
-def source(view: str, interface: str | None) -> str:
+def locks(engine: Engine, blocked: t.Sequence[int]) -> str:
+    """The statement that reads the locks for which somebody waits, and who holds up these processes, as JSON texts.
+
+    Args:
+        blocked: Processes that wait for a lock of the coordinator, where the engine tells who holds them up.
+    """
+    told = "NULL"
+    if blocked and engine.tells_blockers:
+        values = ", ".join(f"({pid:d})" for pid in blocked)
+        told = (
+            "(SELECT pg_catalog.json_object_agg(v.pid, pg_catalog.pg_blocking_pids(v.pid)) "
+            f"FROM (VALUES {values}) v (pid))::text"
+        )
+    return (
+        f"SELECT coalesce((SELECT pg_catalog.json_agg(l) FROM ({_locks_query(engine)}) l)::text, '[]'), "
+        f"coalesce({told}, '{{}}') FROM {_ONE_ROW}"
+    )
+
+
+def source_of(view: str, interface: str | None) -> str:
+    """What stands in FROM to read this view.
+
+    A function that returns rows stands there too, never in a select list: with a SET clause it would be entered and
+    left once a row, and the engine would tell its segments each time, before the session's next message. Beside a table
+    of pg_catalog it passes a full group of a PostgreSQL 12 base, where alone it would wait.
+    """
     if interface != MDB:
         return f"pg_catalog.{view}"
-    # A function in FROM would wait in a full group, one in the select list does not.
-    return f"(SELECT (x.f).* FROM (SELECT mdb_toolkit.{view}() AS f FROM {_ONE_ROW}) x)"
+    beside = "pg_catalog.pg_namespace n CROSS JOIN"
+    return f"(SELECT f.* FROM {beside} mdb_toolkit.{view}() f WHERE n.nspname = 'pg_catalog')"
 
 
-def _processes_query(engine: Engine, with_locks: bool) -> str:
-    has = engine.activity_columns
+def _processes_query(engine: Engine, source: str) -> str:
+    has = engine.activity[source]
     columns = [f"a.{name}" for name in _PLAIN_COLUMNS if name in has]
     for column, name in _INSTANTS.items():
         if column in has:
@@ -79,10 +102,6 @@ def _processes_query(engine: Engine, with_locks: bool) -> str:
         columns.append("pg_catalog.date_part('epoch', a.rsgqueueduration) AS queue_seconds")
     if "rsgname" in has:
         columns.append("a.rsgname AS running_group")
-    if with_locks and engine.tells_blockers and "wait_event_type" in has:
-        columns.append(
-            "CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) END AS blocking_pids"
-        )
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
     # Of a row that this role may not see, the type is hidden too; a background process has no user or no database.
     client = (
@@ -92,7 +111,7 @@ def _processes_query(engine: Engine, with_locks: bool) -> str:
         else ""
     )
     return (
-        f"SELECT {', '.join(columns)} FROM {source('pg_stat_activity', engine.interface)} a "
+        f"SELECT {', '.join(columns)} FROM {source_of('pg_stat_activity', source)} a "
         "LEFT JOIN pg_catalog.pg_roles r ON r.rolname = a.usename "
         "LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup "
         f"WHERE a.pid <> pg_catalog.pg_backend_pid(){client}"
@@ -104,19 +123,34 @@ def _age(column: str) -> str:
 
 
 def instant(column: str) -> str:
+    """A point in time as a text that names it to the microsecond, in UTC."""
     return f"pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
 def _locks_query(engine: Engine) -> str:
-    since = _age("k.waitstart") if "waitstart" in engine.lock_columns else "NULL"
+    """Of a lock table of any size, in one reading and without sorting it, the locks that somebody waits for.
+
+    A first sieve passes what has the same hash as a lock that is waited for; the rest is sorted by the lock itself.
+    """
+    has = engine.lock_columns
+    since = _age("k.waitstart") if "waitstart" in has else "NULL::float8"
     # As text: the types of some tag columns have no order, which a window needs.
-    tag = " || '/' || ".join(
-        f"coalesce(k.{column}::text, '')" for column in _TAG_COLUMNS if column in engine.lock_columns
+    tag = " || '/' || ".join(f"coalesce(c.{column}::text, '')" for column in _TAG_COLUMNS if column in has)
+    columns = ", ".join(f"k.{column}" for column in [*_TAG_COLUMNS, "mode", "granted"] if column in has)
+    thing = (
+        "coalesce(k.relation::bigint, k.objid::bigint, "
+        "pg_catalog.hashtext(coalesce(k.transactionid::text, k.virtualxid, ''))::bigint)"
     )
-    # Of a big cluster's lock table only the locks that somebody waits for.
+    bit = f"((coalesce(k.gp_segment_id, 0) * 31 + {thing}) & {_BITS - 1})::int"
+    waited = (
+        f"pg_catalog.bit_or(pg_catalog.set_bit(pg_catalog.repeat('0', {_BITS})::bit({_BITS}), {bit}, 1)) "
+        "FILTER (WHERE NOT k.granted) OVER ()"
+    )
     return (
         "SELECT session, tag, locktype, mode, granted, since FROM ("
-        "SELECT c.*, pg_catalog.bool_or(NOT c.granted) OVER (PARTITION BY c.tag) AS contended FROM ("
-        f"SELECT k.mppsessionid AS session, {tag} AS tag, k.locktype, k.mode, k.granted, {since} AS since "
-        f"FROM {source('pg_locks', engine.lock_source)} k) c) d WHERE contended"
+        "SELECT d.*, pg_catalog.bool_or(NOT d.granted) OVER (PARTITION BY d.tag) AS contended FROM ("
+        f"SELECT c.session, {tag} AS tag, c.locktype, c.mode, c.granted, c.since FROM ("
+        f"SELECT k.mppsessionid AS session, {columns}, {since} AS since, {bit} AS bit, {waited} AS waited "
+        f"FROM {source_of('pg_locks', engine.lock_source)} k) c "
+        "WHERE pg_catalog.get_bit(c.waited, c.bit) = 1) d) e WHERE contended"
     )

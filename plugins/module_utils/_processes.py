@@ -3,26 +3,28 @@
 
 """The process list as typed records, and who blocks whom. Private to the collection.
 
-Whatever the engine, one shape of record comes out. All of it is read in one statement, because on a
-PostgreSQL 12 base the session's next statement could already wait in a full resource group.
+Whatever the engine, one shape of record comes out. The lock table, the dearest thing to read, comes after the list:
+only if somebody may wait.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
-from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull
+from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._advice import is_out_of_memory
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
     RESOURCE_QUEUE,
     Lock,
     waiting_sessions,
     who_blocks_whom,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import statement
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 
 LOCK_WAIT = "lock"
 GROUP_WAIT = "resource_group"
@@ -44,6 +46,11 @@ _EVENT_TYPES = {
     "BufferPin": OTHER_WAIT,
 }
 _SYNC_REPLICATION = "SyncRep"
+# In these a session waits for no lock.
+_AT_REST = ("idle", "idle in transaction", "idle in transaction (aborted)")
+_NOT_ASKED_FOR = "not asked for"
+# What part of the time the lock table may take: with it, who waits and who holds up is known; without it, who is there.
+_LOCKS_SHARE = 0.5
 
 _Rows = t.List[t.Dict[str, t.Any]]
 
@@ -104,6 +111,21 @@ class Backend:
 
 
 @dataclasses.dataclass(frozen=True)
+class LockTable:
+    """The locks that somebody waits for.
+
+    Attributes:
+        rows: Each lock, and each wait for it.
+        told: Of some sessions, the processes that hold them up, as the engine itself tells.
+        problem: Why it is not known, or V(none).
+    """
+
+    rows: tuple[Lock, ...] = ()
+    told: t.Mapping[int, t.Sequence[int]] = dataclasses.field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Snapshot:
     """The processes of one moment.
 
@@ -123,51 +145,87 @@ class Snapshot:
         return sum(backend.hidden for backend in self.backends)
 
 
-def read(session: Session, engine: Engine, deadline: Deadline, with_locks: bool = True) -> tuple[Session, Snapshot]:
-    """Read all client processes in one round trip.
+def read(visit: Visit, deadline: Deadline, with_locks: bool = True) -> Snapshot:
+    """Read all client processes, and who waits for whom if somebody asks for it and may wait.
 
-    The lock table is asked of every segment. When that fails or takes too long, the processes are read
-    without it: an operator of a cluster that is stuck needs the list.
-
-    Returns:
-        The session to go on with (a new one after a failure) and the snapshot.
+    The lock table is asked of every segment. When that fails or takes too long, the processes are known without it: an
+    operator of a cluster that is stuck needs the list.
 
     Raises:
         GpopsError: Any error of M(gpops.toolkit.gp_process_info)'s session.
     """
-    problem = None
-    if with_locks and engine.lock_source is None:
-        problem = f"role {engine.role} may not read pg_locks"
-    elif with_locks:
-        try:
-            return session, snapshot_from(*_rows(session, engine, deadline.part(0.5), True), None)
-        except GroupFull:
-            raise
-        except GpopsError as error:
-            if not deadline.remaining():
-                raise
-            problem = error.message
-            session = session.renewed(deadline)
-    return session, snapshot_from(*_rows(session, engine, deadline, False), problem or "not asked for")
+    processes = _read_processes(visit, deadline)
+    if not with_locks:
+        return snapshot_from(processes, LockTable(problem=_NOT_ASKED_FOR))
+    return snapshot_from(processes, _read_locks(visit, processes, deadline))
 
 
-def _rows(session: Session, engine: Engine, deadline: Deadline, with_locks: bool) -> tuple[_Rows, _Rows]:
-    answer = session.execute(statement(engine, with_locks), deadline=deadline).rows[0]
-    return json.loads(answer[0]), json.loads(answer[1])
+def _read_processes(visit: Visit, deadline: Deadline) -> _Rows:
+    """All rows; by the interface that shows most, if the plain view hides some."""
+    while True:
+        text = _process_sql.processes(visit.engine, visit.source)
+        rows: _Rows = json.loads(visit.execute(text, deadline, visit.source).rows[0][0])
+        if not any(_is_hidden(row) for row in rows) or not visit.look_closer():
+            return rows
 
 
-def snapshot_from(processes: _Rows, lock_rows: _Rows, locks_problem: str | None) -> Snapshot:
-    """PURE: the rows of the statement -> the snapshot."""
-    locks = [Lock(**row) for row in lock_rows]
-    waits = waiting_sessions(locks)
-    backends = [_backend(row, waits.get(row["sess_id"]), locks_problem is None) for row in processes]
+def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable:
+    problem = visit.engine.locks_problem
+    if problem or not any(_may_wait_for_lock(row) for row in processes):
+        return LockTable(problem=problem)
+    blocked = [row["pid"] for row in processes if row.get("wait_event_type") == "Lock"]
+    text = _process_sql.locks(visit.engine, blocked)
+    try:
+        rows = visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE).rows[0]
+    except StatementError as error:
+        return LockTable(problem=_why_no_locks(visit, error))
+    except GpopsError as error:
+        if deadline.remaining():
+            # Whether there is a new session or none: the list stands.
+            with contextlib.suppress(GpopsError):
+                visit.renew(deadline)
+        return LockTable(problem=error.message)
+    session_of = {row["pid"]: row["sess_id"] for row in processes}
+    told = {session_of[int(pid)]: pids for pid, pids in json.loads(rows[1]).items()}
+    return LockTable(tuple(Lock(**row) for row in json.loads(rows[0])), told)
+
+
+def _why_no_locks(visit: Visit, error: StatementError) -> str:
+    if isinstance(error, GroupFull):
+        return visit.full_group
+    if is_out_of_memory(error.sqlstate) and visit.session.is_past_queue:
+        group = visit.engine.role_group or "its group"
+        return (
+            f"the lock table is larger than the memory that a statement has past the queue of a full resource group "
+            f"({error.message}). Log in as a role of another group, or let {group} have a free slot (raise its "
+            "concurrency, or end a session that runs in it), and run the task again"
+        )
+    return error.message
+
+
+def _may_wait_for_lock(row: t.Mapping[str, t.Any]) -> bool:
+    """Whether a process may wait for a lock, be it on a segment, which the process list does not tell.
+
+    A statement that waits for a slot of its group has not begun.
+    """
+    queued = row.get("waiting_reason") == "resgroup" or row.get("wait_event_type") == "ResourceGroup"
+    return row.get("state") not in _AT_REST and not queued
+
+
+def _is_hidden(row: t.Mapping[str, t.Any]) -> bool:
+    return row.get("query") == _HIDDEN_QUERY
+
+
+def snapshot_from(processes: _Rows, locks: LockTable) -> Snapshot:
+    """PURE: what was read -> the snapshot."""
+    waits = waiting_sessions(locks.rows)
+    backends = [_backend(row, waits.get(row["sess_id"]), locks.problem is None) for row in processes]
     # Rows without a start are hidden ones: last.
     backends.sort(key=lambda backend: (backend.backend_start or "~", not backend.application_name, backend.pid))
     backends = _without_readers(backends)
-    if locks_problem is None:
-        told = {row["sess_id"]: row["blocking_pids"] for row in processes if row.get("blocking_pids") is not None}
-        backends = _with_blockers(backends, locks, told)
-    return Snapshot(tuple(backends), len(processes), locks_problem)
+    if locks.problem is None:
+        backends = _with_blockers(backends, locks)
+    return Snapshot(tuple(backends), len(processes), locks.problem)
 
 
 def _without_readers(backends: list[Backend]) -> list[Backend]:
@@ -188,7 +246,7 @@ def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None, locks_known: boo
     # After a wait that was cancelled, an idle row of Greenplum 6 still shows the group of that wait.
     group = None if row.get("state") == "idle" else row.get("running_group")
     plain: dict[str, t.Any] = {name: row.get(name) for name in _PLAIN_FIELDS}
-    hidden = row.get("query") == _HIDDEN_QUERY
+    hidden = _is_hidden(row)
     running = row.get("state") in (None, "active")
     return Backend(
         **plain,
@@ -232,14 +290,14 @@ def _wait_age(row: t.Mapping[str, t.Any], reason: str | None, ages: t.Mapping[st
     return ages["query_age"]
 
 
-def _with_blockers(backends: list[Backend], locks: list[Lock], told: t.Mapping[int, t.Sequence[int]]) -> list[Backend]:
+def _with_blockers(backends: list[Backend], locks: LockTable) -> list[Backend]:
     pid_of = {backend.sess_id: backend.pid for backend in backends}
-    waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
+    waits = {lock.session: lock.since for lock in locks.rows if not lock.granted and lock.since is not None}
     session_of = {backend.pid: backend.sess_id for backend in backends}
     blockers = who_blocks_whom(
-        locks,
+        locks.rows,
         {backend.sess_id: backend.wait_age for backend in backends},
-        {session: {session_of[pid] for pid in pids if pid in session_of} for session, pids in told.items()},
+        {session: {session_of[pid] for pid in pids if pid in session_of} for session, pids in locks.told.items()},
     )
     blocked: dict[int, set[int]] = {}
     blocking: dict[int, set[int]] = {}

@@ -45,6 +45,10 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 }
 _TASK_OPTIONS = ("purge", "purge_all", "purge_roles", "roles_to", "allow_lockout")
 _POLL_SECONDS = 0.5
+_MANAGED = "mdb_admin"
+# Roles whose members may change groups, where an engine of the family knows them: the managed Greenplum 6, later
+# builds of Cloudberry 2, and Cloudberry's main.
+_MANAGERS = {"gp6": (_MANAGED,), "cb": (_MANAGED, "pg_manage_resource_groups")}
 
 
 def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
@@ -62,7 +66,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """
     wishes = understand(options)
     wait_timeout = _words.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
-    with visit(options, _engine.GROUP_VIEWS) as found:
+    with visit(options, _engine.GROUP_VIEWS, changes=True) as found:
         job = _Job(found, wishes, check_mode)
         if not check_mode:
             job.apply()
@@ -93,7 +97,7 @@ class _Job:
     def __init__(self, line: Visit, wishes: _group_wishes.Wishes, check_mode: bool) -> None:
         self._line = line
         self._said: list[str] = []
-        self._reading = _group_line.read(line.session, line.engine)
+        self._reading = _group_line.read(line.session, line.engine, wishes.names_tablespaces)
         self._groups = dict(self._reading.groups)
         self._plan = _groups.plan(self._groups, wishes, self._reading.facts)
         self._lowered = self._groups_with_less_room()
@@ -147,11 +151,11 @@ class _Job:
         now = _group_line.read(self._line.session, self._line.engine).groups
         self._after = {name: now.get(name) for name in self._plan.after}
         if self._applied == len(self._statements):
-            self._said += not_stored(self._plan.after, self._after)
+            self._said += not_stored(self._plan.after, self._after, self._reading.facts.tablespaces)
 
     def _fail(self, error: GpopsError) -> t.NoReturn:
         failed = self._statements[self._applied]
-        unsure = not isinstance(error, StatementError)
+        unsure = error.was_sent and not isinstance(error, StatementError)
         message = self._line.full_group if isinstance(error, GroupFull) else error.message
         try:
             self._line.session = self._line.session.renewed()
@@ -163,7 +167,7 @@ class _Job:
         done, rest = self._applied, len(self._statements) - self._applied - 1
         raise GpopsError(
             f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}"
-            f"{_privilege(error, self._line.engine)}. {done} before it were applied, {rest} after it were not sent"
+            f"{self._privilege(error)}. {done} before it were applied, {rest} after it were not sent"
             f"{'; whether it took effect itself is unknown' if unsure else ''}. "
             "Running the task again finishes the plan",
             **{
@@ -174,6 +178,11 @@ class _Job:
                 "not_applied": self._statements[done + 1 :],
             },
         ) from None
+
+    def _privilege(self, error: GpopsError) -> str:
+        if not isinstance(error, StatementError) or error.sqlstate != "42501":
+            return ""
+        return f"; {privilege(self._plan.steps[self._applied], error.message, self._reading.facts)}"
 
     def wait(self, seconds: float) -> None:
         """Until no group runs more than it may now, or the time is over."""
@@ -240,14 +249,18 @@ class _Job:
         return found
 
 
-def not_stored(planned: t.Mapping[str, _groups.Group | None], found: t.Mapping[str, _groups.Group | None]) -> list[str]:
+def not_stored(
+    planned: t.Mapping[str, _groups.Group | None],
+    found: t.Mapping[str, _groups.Group | None],
+    tablespaces: t.Mapping[str, int] | None = None,
+) -> list[str]:
     """PURE: what an engine accepted and did not keep, as Greenplum 7 an io_limit without cgroup v2."""
     said = []
     for name, wanted in planned.items():
         now = found.get(name)
         for option, value in wanted.limits.items() if wanted and now else ():
             kept = now.limits.get(option, value) if now else value
-            if not _group_values.is_same(option, kept, value):
+            if not _group_values.is_same(option, kept, value, tablespaces):
                 said.append(f"group {name}: the engine took {option} {value} and shows {kept}")
     return said
 
@@ -264,11 +277,25 @@ def shown(group: _groups.Group | None) -> dict[str, t.Any] | None:
     return {**limits, "roles": list(group.roles)}
 
 
-def _privilege(error: GpopsError, engine: _engine.Engine) -> str:
-    if not isinstance(error, StatementError) or error.sqlstate != "42501":
-        return ""
-    own = {"cb": ", or a member of pg_manage_resource_groups"}.get(engine.family, "")
-    return f"; it takes a superuser{own}, on a managed service a member of mdb_admin"
+def privilege(step: _groups.Step, said: str, facts: _groups.Facts) -> str:
+    """PURE: who may do a step that was refused.
+
+    Args:
+        step: The step.
+        said: What the engine said; where it names who may, nobody else may.
+        facts: Of this server: only roles that it has are named.
+    """
+    if step.kind == "assign":
+        if step.role in facts.superusers:
+            return "to move a superuser takes a superuser"
+        no = f", and {_MANAGED} alone is neither" if _MANAGED in facts.all_roles else ""
+        return f"to move a role takes a superuser or a role with CREATEROLE{no}"
+    if step.group == _group_wishes.ADMIN:
+        return f"{step.group} takes a superuser, on every engine"
+    managers = [name for name in _MANAGERS.get(facts.family, ()) if name in facts.all_roles]
+    if "must be superuser" in said or not managers:
+        return "it takes a superuser"
+    return f"it takes a superuser or a member of {' or '.join(managers)}"
 
 
 DEFINITION = Definition(run, ARGUMENT_SPEC)

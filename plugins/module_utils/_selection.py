@@ -142,7 +142,12 @@ def parse(options: t.Mapping[str, t.Any]) -> Selection:
 
 def needs_locks(options: t.Mapping[str, t.Any]) -> bool:
     """Whether these criteria can be judged with the lock table only."""
-    return any(options.get(option) is not None for option in ("blocking", "waiting_for", "min_wait_age"))
+    if options.get("blocking") is not None:
+        return True
+    # A wait for a slot or for replication shows in the process list.
+    if options.get("waiting_for") is not None:
+        return not set(options["waiting_for"]) <= {GROUP_WAIT, REPLICATION_WAIT}
+    return options.get("min_wait_age") is not None
 
 
 def _criterion(option: str, value: t.Any) -> _Test:

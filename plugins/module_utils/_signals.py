@@ -22,6 +22,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     GroupFull,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import Interrupted
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._selection import RUNNING_STATES
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import (
@@ -36,6 +37,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._victims import (
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.5
+_SIGNALLED = {True: "signalled", False: "not signalled", None: "whether it was signalled is unknown"}
 _LOST = (ConnectionLost, DeadlineExceeded, ConnectError)
 
 
@@ -146,7 +148,8 @@ class _Run:
                 self._endings[victim.pid] = Ending(REFUSED, error.message, self._was(victim), error.sqlstate)
             return []
         except _LOST as error:
-            self._may_have_hit(victims)
+            if error.was_sent:
+                self._may_have_hit(victims)
             self._after_loss(victims, state, error)
             return []
         except StatementError as error:
@@ -204,7 +207,7 @@ class _Run:
         while True:
             now = self._look_or_renew([victim.pid for victim in left])
             if isinstance(now, GpopsError):
-                if self._clock.now() >= end:
+                if self._clock.now() >= end or isinstance(now, Interrupted):
                     self._after_loss(left, state, now)
                     return []
                 self._clock.sleep(pause)
@@ -238,8 +241,10 @@ class _Run:
             now = None
         for victim in victims:
             was = self._was(victim)
-            said = f"{'signalled' if was else 'whether it was signalled is unknown'}: {error.message}"
-            if now is None:
+            said = f"{_SIGNALLED[was]}: {error.message}"
+            if isinstance(error, Interrupted):
+                ending = Ending(UNKNOWN, said, was)
+            elif now is None:
                 ending = Ending(UNKNOWN, f"{said}; no new connection came about to look again", was)
             elif _done(victim, now.get(victim.pid), state):
                 ending = Ending(state, f"{said}; a new connection shows that it ended", was)

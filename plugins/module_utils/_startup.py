@@ -3,8 +3,8 @@
 
 """PURE: settings that a session has from its first moment, as libpq's parameter C(options). Private to the collection.
 
-Each C(SET) of a setting that the segments must know connects to every one of them, on Greenplum 6 and 7 alike: with one
-segment that hangs, a session that begins with a C(SET) hangs too. What comes with the login connects to none.
+Each C(SET) of a setting that the segments must know starts a process on every one of them, on Greenplum 6 and 7 alike:
+with one segment that hangs, a session that begins with a C(SET) hangs too. What comes with the login starts none.
 """
 
 from __future__ import annotations
@@ -16,38 +16,41 @@ import typing as t
 # wants, shows the same for each order of day and month.
 CANARY = ("DateStyle", "ISO, YMD")
 BYPASS = "gp_resource_group_bypass"
+ROLE = "role"
+QUEUE_LIMIT = "gp_resource_group_queuing_timeout"
+# How long a full group is waited for before the queue is bypassed, and at most what part of the time.
+_QUEUE_SECONDS = 1.0
+_QUEUE_SHARE = 0.2
 # A setting of no meaning, which tells the session that has our settings from the others of a pooler.
 MARK = "gpops.session"
 
 
-def limits(remaining: float) -> dict[str, str]:
+def limits(remaining: float, patient: bool = False) -> dict[str, str]:
     """What bounds each wait on the server.
 
     Args:
         remaining: Seconds that the client has; the server gives up a little before, its own error says more.
+        patient: Wait for a slot of a full group as long as for anything else.
     """
     limit = max(1, int(1000 * (remaining - min(1.0, remaining * 0.2))))
+    queue = limit if patient else min(limit, max(1, int(1000 * min(_QUEUE_SECONDS, remaining * _QUEUE_SHARE))))
     return {
         "search_path": "pg_catalog",
         "statement_timeout": str(limit),
         # Before the statement's, whose error would not say that it was a lock.
         "lock_timeout": str(max(1, limit * 9 // 10)),
-        "gp_resource_group_queuing_timeout": str(limit),
+        QUEUE_LIMIT: str(queue),
     }
 
 
-def with_settings(
-    params: t.Mapping[str, t.Any], environ: t.Mapping[str, str], settings: t.Mapping[str, str]
-) -> dict[str, t.Any] | None:
+def with_settings(params: t.Mapping[str, t.Any], given: str | None, settings: t.Mapping[str, str]) -> dict[str, t.Any]:
     """The libpq parameters with these settings too.
 
-    Options of the user's own stay, but ours count. V(none) for a service, whose options cannot be known here.
+    Args:
+        given: The options that the user has set, which stay; but ours count.
     """
-    if params.get("service") or environ.get("PGSERVICE"):
-        return None
-    given = params.get("options") or environ.get("PGOPTIONS") or ""
     ours = [f"-c {name}={_escaped(value)}" for name, value in [*settings.items(), CANARY]]
-    return {**params, "options": " ".join([str(given), *ours]).strip()}
+    return {**params, "options": " ".join([given or "", *ours]).strip()}
 
 
 def _escaped(value: str) -> str:
@@ -60,3 +63,13 @@ def refused(message: str, settings: t.Iterable[str]) -> bool:
     Names of settings are the same in each language of the server.
     """
     return any(word in message for word in [*settings, CANARY[0], "startup parameter", "options"])
+
+
+def refuses_role(message: str) -> bool:
+    """Whether a connection failed for the role that it was to become."""
+    return f'parameter "{ROLE}"' in message or "permission denied to set role" in message
+
+
+def refuses_bypass(message: str) -> bool:
+    """Whether a connection failed because this role may not bypass its group."""
+    return f'permission denied to set parameter "{BYPASS}"' in message

@@ -21,21 +21,62 @@ class Visit:
         session: The one in use; an operation that takes a new one puts it here, and the last one is ended.
         engine: What the server is.
         deadline: The end of O(timeout).
+        source: The interface that the process list is read by.
     """
 
     session: _connection.Session
     engine: _engine.Engine
     deadline: _connection.Deadline
+    source: str = _engine.NATIVE
+    _spent: bool = False
+
+    def __post_init__(self) -> None:
+        self.source = next(iter(self.engine.activity))
 
     @property
     def full_group(self) -> str:
         """What to say when a statement waited in vain for a slot of the role's own resource group."""
         return _engine.full_group_message(self.engine, self.session.role)
 
+    @property
+    def activity_columns(self) -> frozenset[str]:
+        """Of the process list, as it is read now."""
+        return self.engine.activity[self.source]
+
+    def look_closer(self) -> bool:
+        """From now on read the process list by the next interface, which shows more; false if there is none."""
+        sources = list(self.engine.activity)
+        rest = sources[sources.index(self.source) + 1 :]
+        self.source = rest[0] if rest else self.source
+        return bool(rest)
+
+    def execute(
+        self, statement: t.Any, deadline: _connection.Deadline, source: str | None = None, share: float = 1.0
+    ) -> _connection.Rows:
+        """Run a statement, in a new session if this one's next statement would wait.
+
+        Args:
+            source: The interface that the statement calls upon.
+            share: What part of the time it may take.
+        """
+        if self._spent:
+            self.renew(deadline)
+        self._spent = source is not None and self.engine.spends_session(source)
+        return self.session.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))
+
+    def renew(self, deadline: _connection.Deadline) -> None:
+        """Take a new session in place of this one."""
+        self.session = self.session.renewed(deadline)
+        self._spent = False
+
 
 @contextlib.contextmanager
-def visit(options: t.Mapping[str, t.Any], *needs: str) -> t.Iterator[Visit]:
-    """A visit with these options; what it needs to know of the engine beside, see _engine.probe.
+def visit(options: t.Mapping[str, t.Any], *needs: str, changes: bool = False) -> t.Iterator[Visit]:
+    """A visit with these options.
+
+    Args:
+        needs: What it needs to know of the engine beside, see _engine.probe.
+        changes: It changes what the segments must know as well.
 
     Raises:
         GpopsError: In plain words, from the login on; also that the role's own group is full.
@@ -45,6 +86,12 @@ def visit(options: t.Mapping[str, t.Any], *needs: str) -> t.Iterator[Visit]:
     found: Visit | None = None
     try:
         found = Visit(session, _engine.probe(session, options["toolkit"], needs), deadline)
+        if changes and found.engine.utility_mode:
+            raise GpopsError(
+                f"this is a session in utility mode on {session.where}: it would change the catalog of the coordinator "
+                "only, and nothing was sent. Log in without gp_role (Greenplum 6: gp_session_role) in PGOPTIONS, "
+                "connect_params or the service file"
+            )
         yield found
     except GroupFull as error:
         engine = None if found is None else found.engine

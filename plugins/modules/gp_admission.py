@@ -72,8 +72,11 @@ options:
     type: bool
     default: false
 notes:
-  - Databases need their owner or a superuser, roles a superuser or a role with C(CREATEROLE).
-  - On Greenplum 7 and Cloudberry, nobody but a superuser can alter them while the own group of the login role is full.
+  - Databases need their owner or a superuser, roles a superuser or a role with C(CREATEROLE), superusers a superuser.
+    On a managed service, membership of C(mdb_admin) alone is none of these.
+  - It works while the own group of the login role is full. Only on snapshots of Greenplum 7 before its release that
+    takes a superuser.
+  - In utility mode it is refused, for it would change the coordinator's catalog alone.
 seealso:
   - module: gpops.toolkit.gp_backend
 """

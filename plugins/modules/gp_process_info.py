@@ -11,10 +11,10 @@ module: gp_process_info
 short_description: List the client processes of a Greenplum or Cloudberry cluster
 version_added: 1.0.0
 description:
-  - Lists the sessions of the coordinator in one round trip, selects among them, and says who blocks whom
-    anywhere in the cluster.
-  - One shape of record comes out on Greenplum 6, Greenplum 7 and Apache Cloudberry, on a managed service
-    (through the C(mdb_toolkit) schema) and on a self-hosted cluster (through C(pg_catalog)).
+  - Lists the sessions of the coordinator, selects among them, and says who blocks whom anywhere in the cluster.
+  - One shape of record comes out on Greenplum 6, Greenplum 7 and Apache Cloudberry, on a managed service and on a
+    self-hosted cluster. The sessions come from C(pg_catalog) where the role sees everybody there, else from
+    C(mdb_toolkit) where it may use that.
   - It works while the resource group of its own role is full, and is done within O(timeout) whatever hangs.
   - Its own session is not listed.
 author:
@@ -28,6 +28,8 @@ options:
   fields:
     description:
       - Return only these fields of RV(processes), in this order. By default all.
+      - Without C(waiting), C(waiting_reason), C(wait_age), C(blocked_by) and C(blocks), here, in O(sort_by) and among
+        the criteria, the lock table is not read, which spares the server most of the work.
       - Without V(blocked_by), V(blocks), V(waiting), V(waiting_reason) and V(wait_age), and without criteria on waiting
         and blocking, the lock table of the segments is not read, which is the dearest part.
     type: list
@@ -158,7 +160,7 @@ processes:
         - On Greenplum 7 and Cloudberry it is derived from the wait events. Waits that are a part of running, such as
           for a disk, are not counted.
         - A wait for a lock on a segment only is taken from the lock table.
-        - V(null) if it cannot be known, as of a session that this role may not see.
+        - V(null) if it cannot be known, as of a session that this role may not see, or in utility mode.
       type: bool
     waiting_reason:
       description:
@@ -214,7 +216,8 @@ processes:
         - Who queued earlier the engine tells on Greenplum 7 and Cloudberry, for waits on the coordinator
           (C(pg_blocking_pids)). Elsewhere the older statement is taken for the earlier one, which is wrong for a
           statement that asks for its lock late.
-        - V(null) if the lock table could not be read.
+        - V(null) if the lock table could not be read; a warning says why. On Greenplum 6, when the own resource group
+          is full, that is so beyond about 40,000 lock rows on a segment.
       type: list
       elements: int
     blocks:
@@ -299,7 +302,9 @@ connections:
       description: The setting C(max_connections).
       type: int
     reserved:
-      description: The setting C(superuser_reserved_connections), a part of V(max).
+      description:
+        - How many of V(max) ordinary roles cannot have. It is the setting C(superuser_reserved_connections), for
+          superusers; on the Greenplum 6 of the managed service it is twice that, one half for members of C(mdb_admin).
       type: int
   sample:
     used: 14

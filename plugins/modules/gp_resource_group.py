@@ -76,11 +76,16 @@ options:
     type: int
   min_cost: &min_cost
     description:
-      - Greenplum 7 and Cloudberry. Planner's cost below which a query needs no slot.
+      - Greenplum 7 and Cloudberry. Planner's cost below which a query gives its slot back once it is planned, and runs
+        without. It waits for the slot first, as each query does, so this lets nothing into a full group.
     type: int
   io_limit: &io_limit
     description:
-      - Later Greenplum 7 and Cloudberry. Limits of disk I/O, such as V(pg_default:rbps=1000,wbps=1000).
+      - Later Greenplum 7 and Cloudberry. Limits of disk I/O, such as V(pg_default:rbps=1000,wbps=1000); V(-1) is none.
+      - Of each tablespace, by name or number, or V(*) for all of them, and with a semicolon between two, C(rbps) and
+        C(wbps) are megabytes a second that are read and written, C(riops) and C(wiops) are operations a second. What is
+        V(max), or not there, has no limit.
+      - What is meant is compared. Later engines show it with all four, and the tablespace by its number.
     type: str
   extra_options: &extra_options
     description:
@@ -156,10 +161,12 @@ options:
     type: str
     default: "30"
 notes:
-  - Needs a superuser; on Cloudberry 2 a member of C(pg_manage_resource_groups) may do, and on a managed service a
-    member of C(mdb_admin).
-  - On Greenplum 7 and Cloudberry, nobody but a superuser can change groups while the own group of the login role is
-    full.
+  - Needs a superuser. A member of C(mdb_admin) may do on a managed service and on Cloudberry's branch of 2.x since
+    2026, a member of C(pg_manage_resource_groups) on Cloudberry's main since August 2026. C(admin_group) takes a
+    superuser on every engine, and O(roles) takes a superuser or a role with C(CREATEROLE).
+  - It works while the own group of the login role is full. Only on snapshots of Greenplum 7 before its release that
+    takes a superuser.
+  - In utility mode it is refused, for it would change the coordinator's catalog alone.
 seealso:
   - module: gpops.toolkit.gp_resource_group_info
 """

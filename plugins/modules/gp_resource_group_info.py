@@ -28,9 +28,9 @@ options:
     elements: str
   status:
     description:
-      - Return what runs and waits, too. This costs the engine about 300 ms.
-      - On Greenplum 7 and Cloudberry, for a role that is no superuser and whose own group is full, this waits until
-        O(timeout). Then the groups are returned without it, with a warning.
+      - Return what runs and waits, too. This costs the engine about 300 ms, and is asked of each segment.
+      - On snapshots of Greenplum 7 before its release, for a role that is no superuser and whose own group is full,
+        this waits until O(timeout). Then the groups are returned without it, with a warning.
     type: bool
     default: false
 seealso:
@@ -93,7 +93,7 @@ groups:
       description: C(memory_spill_ratio) of Greenplum 6; V(null) on the others.
       type: int
     min_cost:
-      description: Cost below which a query needs no slot; V(null) on Greenplum 6.
+      description: Cost below which a query gives its slot back once it is planned; V(null) on Greenplum 6.
       type: int
     io_limit:
       description: Limits of disk I/O as the engine has them; V(null) if none.

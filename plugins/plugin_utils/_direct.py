@@ -6,6 +6,10 @@
 Private to the collection. Nearly all that a task costs is the start of a Python process. Where the task runs locally
 anyhow, the action plugin does in place what the module would do, with the same result. In all other cases, and
 whenever it is not sure, it runs the module.
+
+Whatever is Ansible's own is used before the operation: if it is not as expected, the task runs as a module. After the
+operation comes nothing that can fail, for what was done must be told. The result is plain data, of which Ansible takes
+no text for a template.
 """
 
 from __future__ import annotations
@@ -18,26 +22,22 @@ import sys
 import typing as t
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import INFINITY, Definition, Outcome, perform
-
-try:
-    from ansible.module_utils.common.json import Direction, get_module_encoder
-except ImportError:  # ansible-core 2.18
-    from ansible.parsing.ajson import AnsibleJSONEncoder  # type: ignore[attr-defined]  # newer ones have none
-
-    PROFILE: tuple[str, ...] = ()
-    ENCODER: dict[str, t.Any] = {"cls": AnsibleJSONEncoder, "vault_to_text": True}
-else:
-    PROFILE = ("legacy",)
-    ENCODER = {"cls": get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE)}
+from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import Alarm, alarm_of_the_task
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import (
+    INFINITY,
+    Definition,
+    Outcome,
+    perform,
+    plain,
+)
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAction
 
 COLLECTION = "gpops.toolkit"
 SWITCH = "gpops_direct"
@@ -104,45 +104,84 @@ def same_interpreter(one: str, other: str) -> bool:
 def environment(values: t.Mapping[str, t.Any]) -> t.Iterator[None]:
     """Set environment variables, for C libraries too, and put back what was there."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: str(value) for name, value in values.items()})
     try:
+        os.environ.update({name: str(value) for name, value in values.items()})
         yield
     finally:
         for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+            # A name that could not be set cannot be taken away either.
+            with contextlib.suppress(OSError, ValueError):
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def as_plain_data(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The options as a module gets them: without tags, and of the types of JSON only."""
-    return t.cast("dict[str, t.Any]", json.loads(json.dumps(arguments, **ENCODER)))
+    return t.cast("dict[str, t.Any]", json.loads(json.dumps(arguments, **_encoder())))
 
 
-def run_in_place(
-    name: str, definition: Definition, arguments: t.Mapping[str, t.Any], check_mode: bool
-) -> dict[str, t.Any]:
-    """What the module would print: validate the options, run the operation, leave out secrets."""
+def _encoder() -> dict[str, t.Any]:
+    """How Ansible writes options for a module; where it has neither of these ways, the import fails."""
+    try:
+        from ansible.module_utils.common.json import Direction, get_module_encoder
+    except ImportError:  # ansible-core 2.18
+        from ansible.parsing.ajson import AnsibleJSONEncoder  # type: ignore[attr-defined]  # newer ones have none
+
+        return {"cls": AnsibleJSONEncoder, "vault_to_text": True}
+    return {"cls": get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """All that is to be done here, and all of its result that is known before.
+
+    Attributes:
+        definition: What the module does.
+        options: As it gets them, valid.
+        check_mode: Only look.
+        shown: The options without secrets, and what their validation has to say by the way.
+        refused: The whole result, if the options are not valid.
+        environment: The variables of the task.
+        timeout: The seconds that the task has, 0 without a bound.
+    """
+
+    definition: Definition
+    options: t.Mapping[str, t.Any]
+    check_mode: bool
+    shown: t.Mapping[str, t.Any]
+    refused: t.Mapping[str, t.Any] | None = None
+    environment: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    timeout: int = 0
+
+
+def prepare(
+    name: str,
+    definition: Definition,
+    arguments: t.Mapping[str, t.Any],
+    check_mode: bool,
+    shows_invocation: bool = True,
+) -> Prepared:
+    """Validate the options, as a module does."""
     validated = ArgumentSpecValidator(definition.argument_spec, mutually_exclusive=definition.mutually_exclusive)
     try:
         found = validated.validate(arguments)
     except OverflowError:  # as in run_module
-        return {"failed": True, "msg": INFINITY}
+        return Prepared(definition, {}, check_mode, {}, {"failed": True, "msg": INFINITY})
     options = {**arguments, **found.validated_parameters}
     said = _said(found)
-    if found.error_messages:
-        message = found.errors.msg
-        if isinstance(found.errors[0], UnsupportedError):
-            message = f"Unsupported parameters for ({name}) module: {message}"
-        refused = {"failed": True, "msg": message, "invocation": {"module_args": options}, **said}
-        # As a module does: whole values that are secret go wherever they occur, truth values stay.
-        masked = remove_values(refused, found._no_log_values)  # noqa: SLF001 - a module has no other source either
-        return {**masked, "failed": True}
-    outcome: Outcome = perform(definition, options, check_mode)
-    warnings = list(dict.fromkeys([*said.pop("warnings", []), *outcome.warnings]))
-    shown = {"invocation": {"module_args": _connection.without_secrets(options)}}
-    return {**outcome.result, **shown, **said, **({"warnings": warnings} if warnings else {})}
+    if not found.error_messages:
+        invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
+        return Prepared(definition, options, check_mode, plain({**invocation, **said}))
+    message = found.errors.msg
+    if isinstance(found.errors[0], UnsupportedError):
+        message = f"Unsupported parameters for ({name}) module: {message}"
+    invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
+    refused = {"failed": True, "msg": message, **invocation, **said}
+    # As a module does: whole values that are secret go wherever they occur, truth values stay.
+    masked = remove_values(refused, found._no_log_values)  # noqa: SLF001 - a module has no other source either
+    return Prepared(definition, options, check_mode, {}, plain({**masked, "failed": True}))
 
 
 def _said(found: t.Any) -> dict[str, t.Any]:
@@ -153,7 +192,30 @@ def _said(found: t.Any) -> dict[str, t.Any]:
     return {kind: texts for kind, texts in said.items() if texts}
 
 
-class DirectAction(ActionBase):
+def act(prepared: Prepared) -> dict[str, t.Any]:
+    """Run the operation; what the module would print."""
+    if prepared.refused is not None:
+        return dict(prepared.refused)
+    late = f"Timed out after {prepared.timeout} seconds, the timeout of the task"
+    with environment(prepared.environment), alarm_of_the_task(late) as alarm:
+        outcome = perform(prepared.definition, prepared.options, prepared.check_mode)
+        return result_of(prepared, outcome, alarm)
+
+
+def result_of(prepared: Prepared, outcome: Outcome, alarm: Alarm) -> dict[str, t.Any]:
+    """PURE: what came out, with what was known before; nothing in it can fail."""
+    warnings = list(dict.fromkeys([*prepared.shown.get("warnings", ()), *plain(outcome.warnings)]))
+    result = {**plain(outcome.result), **prepared.shown}
+    if warnings:
+        result["warnings"] = warnings
+    if alarm.message and (alarm.heard or result.get("failed")):
+        said = str(result.get("msg", ""))
+        message = said if alarm.message in said else "; ".join(part for part in (alarm.message, said) if part)
+        result.update(failed=True, msg=message, timedout={"period": prepared.timeout})
+    return result
+
+
+class DirectAction(TidyAction):
     """The action plugin of one module.
 
     Attributes:
@@ -174,19 +236,31 @@ class DirectAction(ActionBase):
         super().run(tmp, task_vars)
         name = f"{COLLECTION}.{self.module}"
         arguments = self.arguments()
-        own_environment: dict[str, t.Any] = {}
-        self._compute_environment_string(own_environment)  # type: ignore[no-untyped-call]  # Ansible has no types there
-        task = self._circumstances(arguments, own_environment, task_vars or {})
-        reason = obstacle(task, sys.executable, _connection.PSYCOPG2_IMPORT_ERROR is not None)
-        if reason:
-            display.vvv(f"{name} runs as a module: {reason}")
+        prepared = self._prepared(name, arguments, task_vars or {})
+        if isinstance(prepared, str):
+            display.vvv(f"{name} runs as a module: {prepared}")
             return self._run_module(name, arguments, task_vars)
         display.vvv(f"{name} runs in the process of the controller")
-        plain = as_plain_data(arguments)
-        with environment(own_environment):
-            result = run_in_place(name, self.definition, plain, bool(self._task.check_mode))
-        # The road of what a module prints: the same types, trust and forms of errors and warnings.
-        return self._parse_returned_data({"stdout": json.dumps(result)}, *PROFILE)
+        return act(prepared)
+
+    def _prepared(self, name: str, arguments: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> Prepared | str:
+        """What is to be done here; or why not here."""
+        own_environment: dict[str, t.Any] = {}
+        try:
+            self._compute_environment_string(own_environment)
+            switches = self._switches(own_environment, variables)
+            task = self._circumstances(arguments, own_environment, switches, variables)
+            reason = obstacle(task, sys.executable, _connection.PSYCOPG2_IMPORT_ERROR is not None)
+            if reason:
+                return reason
+            check_mode, shows = bool(self._task.check_mode), _shows_invocation(variables)
+            prepared = prepare(name, self.definition, as_plain_data(arguments), check_mode, shows)
+            timeout = int(self._task.timeout or 0)
+            return dataclasses.replace(prepared, environment=own_environment, timeout=timeout)
+        except AnsibleError:
+            raise
+        except Exception as error:  # noqa: BLE001 - another Ansible than those we know; nothing was done yet
+            return f"this ansible-core is not understood ({type(error).__name__}: {error})"
 
     def _run_module(
         self, name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None
@@ -196,11 +270,18 @@ class DirectAction(ActionBase):
         )
         return result
 
-    def _circumstances(
-        self, arguments: t.Collection[str], own_environment: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]
-    ) -> Circumstances:
+    def _switches(self, own_environment: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, bool]:
         variable = self._templar.template(variables.get(SWITCH, True))
         in_environment = str({**os.environ, **own_environment}.get(SWITCH.upper(), "")) or True
+        return {SWITCH: _truth(SWITCH, variable), SWITCH.upper(): _truth(SWITCH.upper(), in_environment)}
+
+    def _circumstances(
+        self,
+        arguments: t.Collection[str],
+        own_environment: t.Mapping[str, t.Any],
+        switches: t.Mapping[str, bool],
+        variables: t.Mapping[str, t.Any],
+    ) -> Circumstances:
         return Circumstances(
             transport=self._connection.transport,
             become=bool(self._connection.become),
@@ -208,7 +289,7 @@ class DirectAction(ActionBase):
             interpreter=self._configured_interpreter(variables),
             environment=own_environment,
             arguments=arguments,
-            switches={SWITCH: _truth(SWITCH, variable), SWITCH.upper(): _truth(SWITCH.upper(), in_environment)},
+            switches=switches,
         )
 
     def _configured_interpreter(self, variables: t.Mapping[str, t.Any]) -> str:
@@ -216,6 +297,14 @@ class DirectAction(ActionBase):
             variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
         value = constants.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
         return str(self._templar.template(value)).strip()
+
+
+def _shows_invocation(variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether results have the options of the task."""
+    try:
+        return bool(constants.config.get_config_value("INJECT_INVOCATION", variables=variables))
+    except AnsibleError:  # before 2.21 there is no such setting, and they always have them
+        return True
 
 
 def _truth(name: str, value: t.Any) -> bool:

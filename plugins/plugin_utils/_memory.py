@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import could_be_same
+
 Object = t.Mapping[str, t.Any]
 
 
@@ -49,9 +51,9 @@ def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str,
         for option, value in item["set"].items():
             found = now.get(item["name"], {}).get(option)
             before = item["before"][option]
-            if _is_same(found, value):
+            if _is_same(option, found, value):
                 options[option] = before
-            elif not _is_same(found, before):
+            elif not _is_same(option, found, before):
                 now_it_is = "it is gone" if found is None else f"it is {found} now, which somebody else set"
                 left.append(f"{option} of {item['name']} is left: it was {before}, {value} was set, and {now_it_is}")
         if options:
@@ -61,9 +63,9 @@ def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str,
 
 def _is_ours(item: Object, option: str, value: t.Any) -> bool:
     """Whether the value is the one that we set, or still the one before, as when the change failed."""
-    return option in item["set"] and any(_is_same(value, item[key][option]) for key in ("before", "set"))
+    return option in item["set"] and any(_is_same(option, value, item[key][option]) for key in ("before", "set"))
 
 
-def _is_same(one: t.Any, other: t.Any) -> bool:
-    """Catalogs show numbers as text."""
-    return one is not None and str(one) == str(other)
+def _is_same(option: str, one: t.Any, other: t.Any) -> bool:
+    """Catalogs show numbers as text, and some texts in a form of their own."""
+    return one is not None and (str(one) == str(other) or could_be_same(option, str(one), str(other)))

@@ -91,7 +91,7 @@ def _connections(connections: records.Connections | None) -> t.Iterator[Finding]
     if connections is None:
         return
     used = f"{connections.used} of {connections.most} connections are in use"
-    kept = f", {connections.reserved} being kept for superusers" if connections.reserved else ""
+    kept = f", {connections.reserved} being kept for administrators" if connections.reserved else ""
     if connections.used >= connections.ordinary:
         yield Finding(CRITICAL, f"{used}{kept}: an ordinary role can no longer connect.")
     elif connections.used >= NEARLY_FULL * connections.ordinary:

@@ -67,7 +67,7 @@ class Connections:
 
     @property
     def ordinary(self) -> int:
-        """How many there are for roles that are no superusers."""
+        """How many there are for ordinary roles."""
         return max(1, self.most - self.reserved)
 
 

@@ -171,12 +171,12 @@ def _connections(connections: records.Connections | None) -> Bar | None:
         level = findings.CRITICAL
     elif connections.used >= findings.NEARLY_FULL * connections.ordinary:
         level = findings.WARNING
-    kept = f", {connections.reserved} kept for superusers" if connections.reserved else ""
+    kept = f", {connections.reserved} kept for administrators" if connections.reserved else ""
     return Bar(
         label="Connections",
         text=f"{connections.used} of {connections.most} in use{kept}",
         width=share(connections.used, connections.most),
-        # What is kept lies at the far end, unless superusers use it already.
+        # What is kept lies at the far end, unless these use it already.
         second=share(min(connections.reserved, connections.most - connections.used), connections.most),
         level=level,
     )

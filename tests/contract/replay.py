@@ -25,7 +25,7 @@ CONNECT_TIMEOUT = 10
 OPTIONS = "-c gp_resource_group_queuing_timeout=10000"
 
 # Which transcript of a real engine an engine is held against; there is none of Cloudberry, whose cases are in cb.json.
-TRANSCRIPT = {"gp6": "gp6", "gp6-managed": "gp6-managed", "gp7": "gp7", "cb": "gp7"}
+TRANSCRIPT = {"gp6": "gp6", "gp6-managed": "gp6-managed", "gp7": "gp7", "gp7ga": "gp7", "cb": "gp7"}
 
 # How the cases write what families call differently.
 WORDS = {

@@ -29,6 +29,9 @@ import psycopg2.extensions
 from psycopg2 import sql
 
 WAIT_SECONDS = 10.0
+TOOLKIT_NAME = "gpops.toolkit"  # what the collection's sessions call themselves
+PARTITIONS = 400
+BYPASS = "-c gp_resource_group_bypass=on"
 # What a module may take beside its timeout: the start of a process, on a machine that other tests may keep busy.
 MARGIN = 6.0 if "PYTEST_XDIST_WORKER" in os.environ else 2.0
 
@@ -119,6 +122,45 @@ def eventually(check: t.Callable[[], t.Any], what: str) -> t.Any:
         time.sleep(0.02)
 
 
+_ON_COORDINATOR = "SELECT -1, pid, sess_id, state, query, application_name FROM pg_catalog.pg_stat_activity"
+# What serves no session has no number of one.
+_ON_SEGMENTS = (
+    "SELECT pg_catalog.gp_execution_segment(), pid, sess_id, state, query "
+    "FROM gp_dist_random('pg_catalog.pg_stat_activity') WHERE sess_id > 0"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """A process of the server that should be gone; segment -1 is the coordinator."""
+
+    segment: int
+    pid: int
+    sess_id: int
+    state: str | None
+    query: str | None
+
+
+def left_behind(cluster: Cluster, pids: t.Collection[int] = (), name: str = TOOLKIT_NAME) -> list[Left]:
+    """What is still there of the sessions with this name or these pids.
+
+    On the segments of a real cluster, where a process has no such name, those of sessions that are left on the
+    coordinator or that it no longer has. A session needs a moment to end, so a single look may be too early.
+    """
+    admin = cluster.connect(cluster.admin, options=BYPASS, application_name="gpops_it_look")
+    with contextlib.closing(admin), admin.cursor() as cursor:
+        segments = [] if cluster.embedded else _rows(cursor, _ON_SEGMENTS)
+        sessions = _rows(cursor, _ON_COORDINATOR)
+    left = [Left(*row[:5]) for row in sessions if row[5] == name or row[1] in pids]
+    theirs = {row[2] for row in sessions} - {each.sess_id for each in left}
+    return left + [Left(*row) for row in segments if row[2] not in theirs]
+
+
+def _rows(cursor: psycopg2.extensions.cursor, statement: str) -> list[tuple[t.Any, ...]]:
+    cursor.execute(statement)
+    return cursor.fetchall()
+
+
 class Client:
     """One client session of the cluster that misbehaves in the background."""
 
@@ -201,6 +243,42 @@ class Scene:
         self.sql(f"GRANT ALL ON public.{name} TO PUBLIC")
         self._stack.callback(self.sql, f"DROP TABLE public.{name}")
         return f"public.{name}"
+
+    def many_locks(self, rows: int, segments: int = 2) -> None:
+        """So many rows more in pg_locks until the end of the test; a real cluster has its own number of segments.
+
+        There, sessions hold them, past resource groups. Call it before the superusers' group is filled.
+        """
+        if self.cluster.embedded:
+            self.sql("SELECT pg_catalog.gpops_sandbox_make_locks(%s, %s)", (rows, segments))
+            self.at_the_end("SELECT pg_catalog.gpops_sandbox_clear_locks()")
+            return
+        table = self._partitions()
+        places = self.sql("SELECT pg_catalog.count(DISTINCT content) FROM pg_catalog.gp_segment_configuration")[0][0]
+        held = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks WHERE relation IS NOT NULL AND granted"
+        for _number in range(-(-rows // (PARTITIONS * places))):
+            holder = self.cluster.connect(self.cluster.admin, application_name="gpops_it_locks", options=BYPASS)
+            self._stack.callback(holder.close)
+            with holder.cursor() as cursor:
+                cursor.execute("BEGIN")
+                cursor.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        with contextlib.closing(self.cluster.connect(self.cluster.admin)) as usual, usual.cursor() as cursor:
+            assert _rows(cursor, held)[0][0] >= rows
+
+    def _partitions(self, name: str = "public.gpops_it_partitions") -> str:
+        """A table of many partitions; made and dropped without bypass, whose memory is too little for that."""
+        admin = self.cluster.connect(self.cluster.admin, application_name="gpops_it_partitions")
+        self._stack.callback(admin.close)
+        create = f"(a int, b int) DISTRIBUTED BY (a) PARTITION BY RANGE (b) (START (0) END ({PARTITIONS}) EVERY (1))"
+
+        def run(statement: str) -> None:
+            with admin.cursor() as cursor:
+                cursor.execute(statement)
+
+        run(f"DROP TABLE IF EXISTS {name}")
+        run(f"CREATE TABLE {name} {create}")
+        self._stack.callback(run, f"DROP TABLE {name}")
+        return name
 
     def role(self, name: str) -> str:
         """A role that may log in; it is dropped at the end."""

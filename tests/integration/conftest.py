@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import time
 import typing as t
 
 import pytest
-from integration.cluster import Cluster, Scene, from_environment
+from integration.cluster import Cluster, Scene, from_environment, left_behind
 from integration.run_module import WAYS, set_way
 
 if t.TYPE_CHECKING:
@@ -20,6 +21,7 @@ if t.TYPE_CHECKING:
 _HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
 
+GONE_SECONDS = 1.0
 EXTERNAL = from_environment()
 FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
 MANAGED = "gp6-managed"
@@ -63,6 +65,23 @@ def cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
         yield embedded(box)
 
 
+@pytest.fixture(autouse=True)
+def good_guest(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """One second after a test no process of its modules is left on the server."""
+    clusters = [request.getfixturevalue("cluster")] if "cluster" in request.fixturenames else []
+    yield
+    for cluster in clusters:
+        nothing_is_left(cluster)
+
+
+def nothing_is_left(cluster: Cluster) -> None:
+    """Fail if a session of the collection is still there after a second."""
+    end = time.monotonic() + GONE_SECONDS
+    while (left := left_behind(cluster)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not left
+
+
 @pytest.fixture
 def scene(cluster: Cluster) -> t.Iterator[Scene]:
     """Sessions and objects of one test."""
@@ -80,6 +99,8 @@ def special(request: pytest.FixtureRequest) -> t.Iterator[t.Callable[..., Cluste
     with contextlib.ExitStack() as stack:
 
         def start(**options: t.Any) -> Cluster:
-            return embedded(stack.enter_context(Sandbox(profile=request.param, **options)))
+            made = embedded(stack.enter_context(Sandbox(profile=request.param, **options)))
+            stack.callback(nothing_is_left, made)
+            return made
 
         yield start

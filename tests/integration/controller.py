@@ -25,10 +25,10 @@ from pathlib import Path
 from ansible import context
 from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.inventory.manager import InventoryManager
-from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
 from ansible.plugins.loader import action_loader, init_plugin_loader
+from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
@@ -86,7 +86,7 @@ def main(path: str) -> None:
     """Serve until the standard input ends."""
     # Before the first request, as ansible-playbook does before the first task.
     init_plugin_loader()
-    context.CLIARGS = ImmutableDict(connection="local", forks=1, verbosity=VERBOSITY, check=False, diff=True)
+    context.CLIARGS = CLIArgs({"connection": "local", "forks": 1, "verbosity": VERBOSITY, "check": False, "diff": True})
     for action in ACTIONS.glob("gp_*.py"):
         assert action_loader.get(f"gpops.toolkit.{action.stem}", class_only=True)
     with socket.socket(socket.AF_UNIX) as listener:

@@ -20,6 +20,10 @@ from integration.tap import Tap
 NAME = "gpops it {{ 1 + 1 }}"
 DIRECT = "runs in the process of the controller"
 SECRET = "s3cret-of-nobody"
+# It goes on after a cancel.
+STUBBORN = """DO $$ BEGIN LOOP
+  BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;
+END LOOP; END $$"""
 AGE = re.compile(r'"\w+_age": [0-9.]+')
 # What tells how a module was transferred and run.
 TRANSFER = ("<gp> ", "Using module file", "gpops.toolkit.gp_")
@@ -30,7 +34,9 @@ def plays(*tasks: dict[str, t.Any], **more: t.Any) -> list[dict[str, t.Any]]:
 
 
 def lines(text: str) -> list[str]:
-    return [AGE.sub('"age": 0', line) for line in text.splitlines() if not line.startswith(TRANSFER)]
+    # The one word by which Ansible tells the two apart.
+    texts = text.replace("Task failed: Action failed: ", "Task failed: Module failed: ").splitlines()
+    return [AGE.sub('"age": 0', line) for line in texts if not line.startswith(TRANSFER)]
 
 
 def both_ways(
@@ -229,3 +235,25 @@ def test_the_timeout_of_the_task_outlives_our_own_alarm(cluster: Cluster, scene:
         out = play(plays(task("gp_backend", "r", options, timeout=5)), cluster, tmp_path, "-vvv")
     assert DIRECT in out.stdout
     assert "Timed out after 5" in out.stdout
+
+
+def test_the_timeout_of_the_task_leaves_what_was_done(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
+    """A statement that does not end is waited for beyond the task's own timeout; whom it signalled is told."""
+    ends = scene.client(cluster.user, name="gpops it cut").start("SELECT pg_sleep(600)")
+    stays = scene.client(cluster.user, name="gpops it cut").start(STUBBORN)
+    for client in (ends, stays):
+        scene.state(client, "active")
+    options = {**cluster.login(cluster.admin), "state": "cancelled", "application_names": ["gpops it cut"]}
+    cut = task("gp_backend", "cut", {**options, "wait_timeout": 60}, timeout=4, ignore_errors=True)
+    told = [
+        "cut is failed",
+        "cut is changed",
+        "cut.msg is search('Timed out after 4 seconds, the timeout of the task')",
+        "cut.timedout.period == 4",
+        f"(cut.victims | selectattr('pid', 'eq', {ends.pid}) | first).outcome == 'cancelled'",
+        f"(cut.victims | selectattr('pid', 'eq', {stays.pid}) | first).outcome == 'unknown'",
+        f"(cut.victims | selectattr('pid', 'eq', {stays.pid}) | first).signalled",
+    ]
+    done = play(plays(cut, {"ansible.builtin.assert": {"that": told}}), cluster, tmp_path, "-vvv")
+    scene.sql("SELECT pg_catalog.pg_terminate_backend(%s)", (stays.pid,))
+    assert DIRECT in succeeded(done)

@@ -368,7 +368,7 @@ def test_service_and_password_files_work(cluster: Cluster, tmp_path: t.Any) -> N
 
 
 def test_a_server_that_goes_silent_at_any_statement(cluster: Cluster) -> None:
-    for silent_after in range(3):
+    for silent_after in range(2):
         with Tap(cluster.host, cluster.port, silent_after) as tap:
             start = time.monotonic()
             found = run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.admin)), "timeout": 2})
@@ -376,6 +376,17 @@ def test_a_server_that_goes_silent_at_any_statement(cluster: Cluster) -> None:
             assert found.failed
             assert "2 s" in found["msg"]
             assert "timeout" in found["msg"]
+
+
+def test_a_lock_table_without_an_answer_costs_the_blockers_only(cluster: Cluster, scene: Scene) -> None:
+    scene.state(scene.client(cluster.user).start("SELECT pg_sleep(600)"), "active")
+    with Tap(cluster.host, cluster.port, silent_after=2) as tap:
+        start = time.monotonic()
+        found = run_module("gp_process_info", {**login_through(tap, cluster.login(cluster.admin)), "timeout": 2})
+        assert time.monotonic() - start < 2 + MARGIN
+    assert not found.failed, found
+    assert {record["blocked_by"] for record in found["processes"]} == {None}
+    assert "blocked_by and blocks are unknown (null)" in found.output
 
 
 def test_a_server_that_never_greets() -> None:

@@ -91,6 +91,77 @@ def test_a_group_comes_changes_and_goes(cluster: Cluster) -> None:
     assert declare(cluster, name=A, state="absent")["changed"] is False
 
 
+@pytest.mark.parametrize(
+    "io_limit",
+    [
+        "pg_default:rbps=1000,wbps=1000",
+        "*: riops = MAX , rbps=2",
+        "1663:wiops=7,riops=0",
+        "gpops_it_space:riops=9",
+        "-1",
+    ],
+)
+def test_an_io_limit_is_what_it_means(cluster: Cluster, scene: Scene, io_limit: str) -> None:
+    """Later engines show it with all four settings, and tablespaces by number."""
+    declare(cluster, name=A, concurrency=1, **cpu(cluster, 3))
+    if "io_limit" not in info(cluster)[A]["raw"]:
+        pytest.skip("this engine has no io_limit")
+    with tablespace(cluster, scene) if "gpops_it_space" in io_limit else contextlib.nullcontext():
+        if io_limit == "-1":
+            declare(cluster, name=A, io_limit="pg_default:rbps=5")
+        checked = declare(cluster, name=A, io_limit=io_limit, _ansible_check_mode=True)
+        assert (checked.failed, checked["changed"]) == (False, True), checked
+        made = declare(cluster, name=A, io_limit=io_limit)
+        assert not made.failed, made
+        assert made["statements"] == checked["statements"]
+        if any("the engine took io_limit" in text for text in made.get("warnings", ())):
+            pytest.skip("this server keeps no io_limit: it takes cgroup v2")
+        for check_mode in (True, False):
+            again = declare(cluster, name=A, io_limit=io_limit, _ansible_check_mode=check_mode)
+            assert (again["changed"], again["statements"]) == (False, []), again
+        if io_limit != "-1":
+            shown = info(cluster)[A]["io_limit"]
+            assert declare(cluster, name=A, io_limit=shown)["changed"] is False
+        declare(cluster, name=A, io_limit="-1")
+
+
+@pytest.mark.parametrize(
+    ("io_limit", "words"),
+    [
+        ("pg_default:rbps=1", "rbps=1 is not allowed"),
+        ("*:rbps=5;pg_default:rbps=5", "cannot stand beside"),
+        ("no_such:rbps=5", "there is no tablespace 'no_such'; there are pg_default"),
+    ],
+)
+def test_an_io_limit_that_cannot_be_is_refused_before_anything_is_sent(
+    cluster: Cluster, io_limit: str, words: str
+) -> None:
+    if "io_limit" not in next(iter(info(cluster).values()))["raw"]:
+        pytest.skip("this engine has no io_limit")
+    found = declare(cluster, name=A, concurrency=1, **cpu(cluster, 3), io_limit=io_limit)
+    assert found.failed
+    assert found["option"] == "io_limit"
+    assert words in found["msg"]
+    assert not {"sqlstate", "applied"} & set(found)
+    assert A not in info(cluster)
+
+
+@contextlib.contextmanager
+def tablespace(cluster: Cluster, scene: Scene) -> t.Iterator[None]:
+    """One with a name of its own, in the embedded server's own folder."""
+    if not cluster.embedded:
+        pytest.skip("it takes a disk of its own on each host")
+    with contextlib.closing(cluster.connect(cluster.admin)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET allow_in_place_tablespaces = on")
+            cursor.execute("CREATE TABLESPACE gpops_it_space LOCATION ''")
+    try:
+        yield
+    finally:
+        scene.sql("DROP TABLESPACE gpops_it_space")
+
+
 def test_a_swap_is_legal_at_every_step(cluster: Cluster) -> None:
     room = 100 - sum(group["cpu_percent"] or 0 for group in info(cluster).values())
     high, low = (room - 10, 5) if cluster.family == "gp6" else (50, 30)
@@ -245,6 +316,16 @@ def test_who_may_not_is_told_which_privilege_is_missing(cluster: Cluster) -> Non
     assert "superuser" in found["msg"]
     assert found["applied"] == []
     assert found["changed"] is False
+
+
+def test_to_move_a_role_takes_another_privilege_than_to_change_a_group(cluster: Cluster) -> None:
+    assert not declare(cluster, name=A, concurrency=1, **cpu(cluster, 1)).failed
+    moved = declare(cluster, cluster.ops, name=A, roles=[cluster.user])
+    assert (moved.failed, moved["sqlstate"]) == (True, "42501")
+    assert "to move a role takes a superuser or a role with CREATEROLE" in moved["msg"]
+    admin = declare(cluster, cluster.ops, name="admin_group", concurrency=15)
+    assert (admin.failed, admin["sqlstate"]) == (True, "42501")
+    assert "admin_group takes a superuser, on every engine" in admin["msg"]
 
 
 @pytest.mark.managed

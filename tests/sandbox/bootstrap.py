@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from .folder import NO_LOCKS, Folder
 from .helper import HELPER_ROLE, Helper
 from .keeper import LOCK_CLASS
 from .profiles import ADMIN_OID, DEFAULT_OID, Profile
@@ -46,6 +47,10 @@ def render(text: str, profile: Profile, folder: Path) -> str:
     values = {
         "state": str(folder / "state" / "state.json"),
         "messages": str(folder / "messages"),
+        "segments": str(folder / "state" / "segments.json"),
+        "made_locks": str(Folder.made_locks_in(folder)),
+        "no_locks": NO_LOCKS,
+        "bypass_lock_rows": str(profile.bypass_lock_rows or ""),
         "lock_class": str(LOCK_CLASS),
         "group_class": str(GROUP_CLASS),
         "helper": HELPER_ROLE,
@@ -78,7 +83,7 @@ async def bootstrap(profile: Profile, folder: Path, sockets: Path, major: int) -
         await admin.query("SET scram_iterations = 1")  # logins by the hundred: the hash is not what is tested
     await admin.query(_roles())
     await admin.query("SET allow_system_table_mods = on")
-    for name in (*_FILES[profile.family], *profile.more_sql):
+    for name in (*_FILES[profile.family], *profile.more_sql, "locks", "segments"):
         await admin.query(render((_SQL / f"{name}.sql").read_text(), profile, folder))
     await admin.close()
     helper = await Helper.connect(sockets, HELPER_ROLE, "template1")

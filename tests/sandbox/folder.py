@@ -20,6 +20,9 @@ _MARK = "sandbox.json"
 _PARTS = ("data", "s", "state", "messages", "programs", "postgres.log", "daemon.log", "lock", "sockets", _MARK)
 
 
+NO_LOCKS = '{"batches": [], "singles": [], "counts": {}}'  # of those that sql/locks.sql makes up
+
+
 class Owner(Protocol):
     """Who the server's parts are given to."""
 
@@ -83,6 +86,11 @@ class Folder:
     def messages(self) -> Path:
         return self.path / "messages"
 
+    @staticmethod
+    def made_locks_in(path: Path) -> Path:
+        """How the locks are made up that tests ask for; the server writes it."""
+        return path / "messages" / "locks.json"
+
     @property
     def sockets(self) -> Path:
         """Where the server's socket is: outside only if the path would be too long for one."""
@@ -101,6 +109,9 @@ class Folder:
         for path, mode in ((self.path / "data", 0o700), (self.sockets, 0o700), (self.messages, 0o700)):
             path.mkdir(exist_ok=True, mode=mode)
             owner.own(path)
+        made_locks = self.made_locks_in(self.path)
+        made_locks.write_text(NO_LOCKS)  # none outlives a restart
+        owner.own(made_locks)
         (self.path / "state").mkdir(exist_ok=True, mode=0o755)
 
     @contextlib.contextmanager

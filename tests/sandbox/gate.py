@@ -44,11 +44,12 @@ class Gate:
         self._world = world
         self._run_hidden = run_hidden
         self._database = ""
-        self._bypass = False
+        self.bypass = False
+        self.alone = False  # in utility mode: no resource groups, no segments
         self._catalog_bypass = False  # a SELECT on pg_catalog alone needs no slot
         self._queuing_timeout = 0
         self._stale = True  # role and settings have to be asked for before the next transaction
-        self._tainted = False
+        self.tainted = False  # a function has queried without a slot: whatever comes next needs one
         self._entered = False  # the transaction that begins with the current message has passed its group
         self._queued = False
         self._left_group: int | None = None  # whose queue was left without a slot, and whose name an idle row keeps
@@ -60,7 +61,8 @@ class Gate:
     def row(self) -> dict[str, object]:
         """What the views show of the group."""
         oid = self.ticket.group if self.ticket else self._world.group_of(self.role)
-        group = self._world.groups.by_oid(oid) if oid is not None and self._world.activated else None
+        managed = self._world.activated and not self.alone
+        group = self._world.groups.by_oid(oid) if oid is not None and managed else None
         return {
             "group_oid": group.oid if group else None,
             "group_name": group.name if group else None,
@@ -94,7 +96,7 @@ class Gate:
             failure = await self._take_slot(group, text)
             if failure is not None:
                 return failure
-            self._tainted = False
+            self.tainted = False
         self._entered = True
         return None
 
@@ -125,7 +127,8 @@ class Gate:
             await self._world.refresh_roles()
         self.role = state["role"]
         self._database = state["database"]
-        self._bypass = state["bypass"] == "on"
+        self.bypass = state["bypass"] == "on"
+        self.alone = state["mode"] == "utility"
         self._catalog_bypass = state["catalog_bypass"] == "on"
         self._queuing_timeout = int(state["timeout"])
         self._stale = False
@@ -135,13 +138,13 @@ class Gate:
     # --- which statements need a slot --------------------------------------
 
     def _needs_slot(self, group: int, text: str, translation: Translation | None) -> bool:
-        if translation is not None and translation.problem is not None:
+        if self.alone or (translation is not None and translation.problem is not None):
             return False
         if not self._world.bypass:
             return not bypass.is_free(text)
-        if self._bypass:
+        if self.bypass:
             return False
-        if self._tainted:
+        if self.tainted:
             return True
         if bypass.is_free(text):
             return self._is_forbidden_bypass(text)
@@ -161,7 +164,7 @@ class Gate:
         select = bypass.catalog_select(text)
         if select is None or not select.free:
             return False
-        self._tainted = bypass.calls_outside(select, self._world.built_in_functions.__contains__)
+        self.tainted = bypass.calls_outside(select, self._world.built_in_functions.__contains__)
         return True
 
     def _has_room(self, group: int) -> bool:

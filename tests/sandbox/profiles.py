@@ -66,6 +66,10 @@ class Profile:
     admin_group_in_refusal: str = "admin_group"
     cores: int = 8
     family: str = ""  # whose SQL it has, where that is not its own name
+    login_roles: tuple[str, ...] = ("gp_role", "gp_session_role")  # with which a login may ask for utility mode
+    set_price: float = 480e-6  # seconds to tell the segments once of a setting that a function has entered and left
+    bypass_lock_rows: int | None = None  # more lock rows on one segment do not fit into what bypass gives
+    endless_rows: int | None = None  # as many rows of a function in a select list, in bypass, and the end never comes
     more_sql: tuple[str, ...] = ()  # what a variant has on top
     manager: str = "group"  # what gp_resource_manager says where groups are enforced
     unknown_pid: str = "PID %s is not a PostgreSQL server process"
@@ -93,6 +97,7 @@ def _settings(server: str, number: str, gp_version: str, bypass: Context, *more:
         Setting("gp_server_version", gp_version, context="internal"),
         Setting("gp_resource_manager", "", context="postmaster"),
         Setting("gp_role", "dispatch", context="postmaster"),
+        Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_contentid", "-1", context="postmaster"),
         Setting("gp_resource_group_bypass", "off", "bool", bypass),
         Setting("gp_resource_group_queuing_timeout", "0", "ms"),
@@ -136,7 +141,6 @@ GP6 = Profile(
         "90426",
         "6.24.3 build commit:25d3498a400ca5230e81abb94861f23389315213",
         "user",
-        Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_resource_group_bypass_catalog_query", "off", "bool"),
         Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
         Setting("gp_resource_group_cpu_priority", "10", "int", "postmaster"),
@@ -150,6 +154,10 @@ GP6 = Profile(
     one_command_message="%s cannot be executed from a function or multi-command string",
     duplicate_option="Find duplicate resoure group resource type: %s",
     bad_integer='invalid input syntax for integer: "%s"',
+    login_roles=("gp_session_role",),
+    set_price=70e-6,
+    bypass_lock_rows=40_000,
+    endless_rows=20_000,
 )
 
 # The managed service's own fork of 6.
@@ -246,6 +254,18 @@ CB = Profile(
     keeps_group_after_wait=True,
 )
 
+# The releases: what the recorded snapshot reserves to superusers, they allow to every role.
+GP7GA = replace(
+    GP7,
+    name="gp7ga",
+    version=(
+        "PostgreSQL 12.12 (Greenplum Database 7.1.0 build dev) on x86_64-pc-linux-gnu, compiled by"
+        " gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00 Bhuvnesh C."
+    ),
+    options=(*GP7.options, CB.limits["io_limit"]),
+    settings=_settings("12.12", "120012", "7.1.0 build dev", "user", *_SINCE_7),
+)
+
 # The branch main, on PostgreSQL 16.
 CB_MAIN = replace(
     CB,
@@ -261,4 +281,4 @@ CB_MAIN = replace(
     old_words=False,
 )
 
-PROFILES = {profile.name: profile for profile in (GP6, GP6_MANAGED, GP7, CB, CB_MAIN)}
+PROFILES = {profile.name: profile for profile in (GP6, GP6_MANAGED, GP7, GP7GA, CB, CB_MAIN)}

@@ -130,26 +130,36 @@ class Proxy:
             else:
                 fresh, canonical = self._setting(user, name, value)
                 translated[fresh] = canonical
+                translated |= self._implied(fresh, canonical)
         return translated
 
     def _options(self, user: str, text: str) -> str:
         """-c name=value and --name=value; a backslash escapes a space, as in the server."""
         words = shlex.split(text.replace("'", r"\'").replace('"', r"\""))
         changed: list[str] = []
+        implied: dict[str, str] = {}
         for word in words:
             match = re.fullmatch(r"(-c|--)?([A-Za-z_][\w.-]*)=(.*)", word, re.DOTALL)
             fresh = word
             if match:
                 name, value = self._setting(user, match[2], match[3])
                 fresh = f"{match[1] or ''}{name}={value}"
+                implied |= self._implied(name, value)
             changed.append(re.sub(r"([\\\s])", r"\\\1", fresh))
-        return " ".join(changed)
+        return " ".join([*changed, *(f"--{name}={value}" for name, value in implied.items())])
+
+    def _implied(self, name: str, value: str) -> dict[str, str]:
+        """A login asks for a role by one setting, and the other one shows it too."""
+        asked = name.removeprefix(PREFIX) in self._world.profile.login_roles
+        return {f"{PREFIX}gp_role": value, f"{PREFIX}gp_session_role": value} if asked else {}
 
     def _setting(self, user: str, name: str, value: str) -> tuple[str, str]:
         profile: Profile = self._world.profile
         setting = profile.setting(name.lower().replace("-", "_"))
         if setting is None or setting.in_postgres:
             return name, value
+        if setting.name in profile.login_roles:
+            return PREFIX + setting.name, _login_role(setting.name, value)
         if setting.context in ("internal", "postmaster"):
             raise Refused("55P02", f'parameter "{setting.name}" cannot be changed')
         role = self._world.role_named(user)
@@ -159,3 +169,10 @@ class Proxy:
         if not isinstance(canonical, str):
             raise Refused(canonical.sqlstate, canonical.message)
         return PREFIX + setting.name, canonical[1:-1]
+
+
+def _login_role(name: str, value: str) -> str:
+    """dispatch as usual, or utility: a session of the coordinator alone, which any role may ask for."""
+    if value.lower() not in ("dispatch", "utility"):
+        raise Refused("22023", f'invalid value for parameter "{name}": "{value}"')
+    return value.lower()

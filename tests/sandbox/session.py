@@ -14,7 +14,9 @@ from pathlib import Path
 from . import reports, wire
 from .gate import Gate, HiddenAnswer
 from .helper import HelperError
+from .price import Debt
 from .rules import Applied, DropGroup, Refused
+from .segments import Reach, reach
 from .translate import PREFIX, Translation, Translator, answer_order, call
 from .world import World
 
@@ -27,6 +29,8 @@ _ROLE_TAGS = (b"CREATE ROLE", b"ALTER ROLE", b"DROP ROLE", b"GRANT ROLE", b"REVO
 _ROLE_CHANGES = ("CREATE ROLE", "ALTER ROLE")
 _WATCHED = frozenset(b"ZENCTGWKS")  # the only kinds of message that are looked into
 _COPY_IN = (b"G", b"W")
+_APPLICATION_NAME = b"application_name\0"
+_ASKS_FOR_LEDGER = "gpops_sandbox_segment_"
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -64,7 +68,7 @@ class Session:
         self._peer = self._client_out.get_extra_info("peername") or ("127.0.0.1", 0)
         self._gate = Gate(world, self._run_hidden)
         self._pid = 0
-        self._sess_id = 0
+        self.sess_id = 0
         self._status = _IDLE
         self._started = False
         self._gone = False
@@ -84,6 +88,12 @@ class Session:
         self._verdict: Applied | None = None
         self._holds_lock = False
         self._roles_changed = False
+        self._text = ""
+        # what it does on segments
+        self._application_name = ""
+        self._debt = Debt(world.profile)
+        self._on_segments = False
+        self._reaching = False  # it reaches the segments as soon as its statement is done
         self._handlers: dict[bytes, Callable[[bytes], Awaitable[None]]] = {
             b"Q": self._on_query,
             b"P": self._on_parse,
@@ -123,7 +133,7 @@ class Session:
 
     async def _begin(self) -> None:
         """After the login, before the client may send its first statement."""
-        self._sess_id = self._world.next_sess_id()
+        self.sess_id = self._world.next_sess_id()
         self._world.sessions[self._pid] = self
         self._world.touch()
         failure = await self._gate.ask()
@@ -139,7 +149,7 @@ class Session:
     def row(self) -> dict[str, object]:
         return {
             "pid": self._pid,
-            "sess_id": self._sess_id,
+            "sess_id": self.sess_id,
             "client_addr": self._peer[0],
             "client_port": self._peer[1],
             **self._gate.row(),
@@ -155,8 +165,10 @@ class Session:
         with contextlib.suppress(ConnectionError, wire.ProtocolError):
             while data := await self._client_in.read(CHUNK):
                 for raw in buffer.feed(data):
+                    await self._pay(at_the_end=raw[:1] == b"X")
                     await self._handlers.get(raw[:1], self._pass)(raw)
                 await self._server_out.drain()
+        await self._pay(at_the_end=True)
         # as with a vanished client: the backend finishes what it has, then meets the end of its input
         with contextlib.suppress(OSError):
             self._server_out.write_eof()
@@ -175,6 +187,7 @@ class Session:
         if translation is not None:
             raw = wire.query(await self._translated(text, translation))
         self._owe(1)
+        self._run(text, translation)
         self._send(text, raw)
 
     async def _on_function(self, raw: bytes) -> None:
@@ -218,6 +231,7 @@ class Session:
         if prepared.translation is not None and prepared.translation.group_statement is not None:
             self._world.verdicts[str(self._pid)] = await self._decide(prepared.translation)
             self._world.touch()
+        self._run(prepared.text, prepared.translation)
         self._send(prepared.text, raw)
 
     async def _on_other(self, raw: bytes) -> None:
@@ -247,6 +261,8 @@ class Session:
         self._gate.notice(text)
         if _ASKS_FOR_COUNTERS.search(text):
             self._world.touch()
+        if _ASKS_FOR_LEDGER in text:
+            self._world.write_ledger()
         self._world.flush()
         self._server_out.write(raw)
 
@@ -265,6 +281,40 @@ class Session:
         """Until the server has answered what came before: only then is the transaction's status known."""
         if self._pending:
             await self._settled.wait()
+
+    # --- the segments ------------------------------------------------------
+
+    def _run(self, text: str, translation: Translation | None) -> None:
+        """A statement is about to run: some start this session's processes on the segments."""
+        self._text = text
+        if self._on_segments or self._gate.alone or (translation is not None and translation.problem is not None):
+            return
+        found = reach(text, self._world.catalog)
+        if found is Reach.AT_ONCE:
+            self._reach_segments()
+        self._reaching = found is Reach.IF_DONE
+
+    def _reach_segments(self) -> None:
+        """Once a session: its processes there live as long as it does."""
+        self._reaching = False
+        if not self._on_segments and not self._gate.alone:
+            self._on_segments = True
+            self._world.ledger.add(self._pid, self.sess_id, self._application_name, self._text)
+
+    def _enter_function(self, function: str, rows: int) -> None:
+        """A function with a SET clause was called: the segments will be told before the next message."""
+        if not self._gate.alone:
+            self._debt.entered(self._text, function, rows, self._gate.bypass)
+            self._reach_segments()
+
+    async def _pay(self, *, at_the_end: bool) -> None:
+        """Before each message of the client; its end is one, but the backend meets it after what it still runs."""
+        if at_the_end and self._started and not self._copying_in:
+            await self._settle()
+            if self._gate.tainted and self._status == _IDLE:
+                await self._gate.enter(self._text, None)  # an error ends the wait, not the end
+        if self._debt.seconds:
+            await self._debt.pay()
 
     # --- the group ---------------------------------------------------------
 
@@ -343,9 +393,10 @@ class Session:
                         out += raw
                     else:
                         out += await self._from_server(raw)
-                if out:
+                if out and not self._client_out.is_closing():
                     self._client_out.write(out)
-                    await self._client_out.drain()
+                    with contextlib.suppress(ConnectionError):  # the client side tells the backend that nobody reads
+                        await self._client_out.drain()
 
     async def _from_server(self, raw: bytes) -> bytes:
         kind = raw[:1]
@@ -361,6 +412,8 @@ class Session:
             return wire.frame(b"T", raw[5:7] + raw[7 + len(PREFIX) :])  # the name of what SHOW shows
         if kind == b"S" and raw.startswith(b"server_version\0", wire.HEADER):
             return wire.parameter("server_version", self._world.profile.server_version)
+        if kind == b"S" and raw.startswith(_APPLICATION_NAME, wire.HEADER):
+            self._application_name = wire.cut_string(wire.body(raw), len(_APPLICATION_NAME))[0]
         if kind == b"K":
             self._pid = int.from_bytes(raw[5:9], "big")
         if kind in _COPY_IN:
@@ -372,7 +425,9 @@ class Session:
     def _rewritten(self, raw: bytes) -> bytes:
         older = self._world.profile.old_words
         report = reports.rewrite(raw, self._pid, self._messages, self._syntax, shorter=older)
-        if report.mark is not None and "move" in report.mark:
+        if report.mark is not None and "entered" in report.mark:
+            self._enter_function(report.mark["entered"], report.mark["rows"])
+        elif report.mark is not None and "move" in report.mark:
             self._world.move(report.mark["move"], report.mark["group"])
         elif report.mark is not None:
             self._tag = report.mark["tag"]
@@ -399,6 +454,7 @@ class Session:
             return b""
         self._status = raw[5:6]
         self._tag = self._syntax = None
+        self._reaching = False
         self._release_lock()
         if self._status == _IDLE:
             self._gate.leave()
@@ -410,6 +466,8 @@ class Session:
         return raw
 
     def _on_complete(self, raw: bytes) -> bytes:
+        if self._reaching:
+            self._reach_segments()
         if self._tag in _ROLE_CHANGES or raw.startswith(_ROLE_TAGS, wire.HEADER):
             self._roles_changed = True
         if self._tag is None:

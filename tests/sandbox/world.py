@@ -18,6 +18,7 @@ from .helper import Helper, HelperError
 from .keeper import LockKeeper
 from .profiles import Profile
 from .rules import Actor, Applied, Group, GroupState, GroupStatement, Refused, Usage
+from .segments import Ledger
 from .slots import Slots, Ticket
 
 GROUP_CLASS = 6436  # classid under which pg_shdescription keeps a role's group
@@ -47,6 +48,8 @@ def _is_member(role: str | None) -> str:
 class Visible(Protocol):
     """A session, as the views show it."""
 
+    sess_id: int
+
     def row(self) -> dict[str, object]:
         """Its columns."""
 
@@ -65,11 +68,14 @@ class World:
         self.sessions: dict[int, Visible] = {}
         self.roles: dict[int, Role] = {}
         self.built_in_functions: frozenset[str] = frozenset()
+        self.catalog: frozenset[str] = frozenset()  # the tables and views of pg_catalog
+        self.ledger = Ledger()
         self.verdicts: dict[str, str] = {}
         self.statement_lock = asyncio.Lock()  # ALTER RESOURCE GROUP and its kin run one at a time
         self.slots = Slots(self._wake)
         self.max_connections = max_connections
         self._state_file = folder / "state" / "state.json"
+        self._segments_file = folder / "state" / "segments.json"
         self._groups_file = folder / "state" / "groups.json"
         self._helper: Helper | None = None
         self._keeper: LockKeeper
@@ -93,6 +99,8 @@ class World:
             "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
         )
         self.built_in_functions = frozenset(row[0] for row in names if row[0])
+        names = await helper.query("SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace")
+        self.catalog = frozenset(row[0] for row in names if row[0])
 
     @property
     def helper(self) -> Helper:
@@ -244,6 +252,10 @@ class World:
             self._flusher = None
         self._dirty = False
         self._replace(self._state_file, self.snapshot())
+
+    def write_ledger(self) -> None:
+        """Only when a statement asks for it."""
+        self._replace(self._segments_file, self.ledger.snapshot({each.sess_id for each in self.sessions.values()}))
 
     def snapshot(self) -> dict[str, object]:
         return {

@@ -23,7 +23,7 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes, _visit
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source_of
 from integration.cluster import Cluster, Scene, eventually
 from sandbox import Sandbox
 from torture import figures, forge
@@ -82,7 +82,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
         return sql.SQL(
-            f"SELECT a.pid, {function}(a.pid) FROM {source('pg_stat_activity', self._engine.interface)} a "
+            f"SELECT a.pid, {function}(a.pid) FROM {source_of('pg_stat_activity', self._visit.source)} a "
             "WHERE a.pid IN ({}) AND a.usename = 'sammy'"
         ).format(pids)
 

@@ -235,7 +235,7 @@ GRANT SELECT ON pg_catalog.pg_roles TO PUBLIC;
 CREATE FUNCTION pg_catalog.gpops_sandbox_whoami() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT json_build_object(
         'database', current_database(), 'role', quote_ident(current_user)::regrole::oid::bigint,
-        'bypass', current_setting('gp_resource_group_bypass'),
+        'bypass', current_setting('gp_resource_group_bypass'), 'mode', current_setting('gp_role'),
         'catalog_bypass', current_setting('gp_resource_group_bypass_catalog_query'),
         'timeout', pg_catalog.gpops_sandbox_ms(current_setting('gp_resource_group_queuing_timeout')))::text
 $$;
@@ -356,8 +356,7 @@ CREATE VIEW pg_catalog.pg_locks AS
     FROM pg_catalog.pg_lock_status() l
     LEFT JOIN pg_catalog.gpops_sandbox_sessions() s ON s.pid = l.pid
     WHERE NOT (l.locktype = 'advisory' AND l.classid = {{lock_class}}::oid AND l.objsubid = 2)
-      AND NOT coalesce((SELECT h.helpers @> to_jsonb(l.pid)
-                        FROM (SELECT pg_catalog.gpops_sandbox_state() -> 'helpers' AS helpers) h), false);
+      AND NOT coalesce((SELECT pg_catalog.gpops_sandbox_state() -> 'helpers') @> to_jsonb(l.pid), false);
 GRANT SELECT ON pg_catalog.pg_locks TO PUBLIC;
 
 CREATE VIEW pg_catalog.gp_segment_configuration AS

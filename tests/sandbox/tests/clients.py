@@ -29,10 +29,7 @@ class Client:
     def __init__(self, box: Sandbox, user: str = "gpadmin", dbname: str = "testdb", **more: Any) -> None:
         self.connection: extensions.connection = psycopg2.connect(**box.dsn(user, dbname, **more))
         self.connection.autocommit = True
-
-    @property
-    def pid(self) -> int:
-        return int(self.connection.info.backend_pid)
+        self.pid = int(self.connection.info.backend_pid)  # known after the end, too
 
     @property
     def notices(self) -> list[str]:

@@ -150,6 +150,7 @@ def test_calls_outside() -> None:
         ("SELECT count(*) FROM pg_catalog.pg_class", False),
         ("SELECT pg_catalog.anything() FROM pg_catalog.pg_class", False),
         ("SELECT mine() FROM pg_catalog.pg_class", True),
+        ("SELECT * FROM pg_catalog.pg_class, mdb_toolkit.pg_locks()", True),
         ("SELECT now() FROM pg_catalog.pg_class WHERE s.f(oid)", True),
     ]:
         select = bypass.catalog_select(text)
@@ -165,6 +166,8 @@ def test_calls_outside() -> None:
         "WITH c AS (SELECT 1) SELECT * FROM c, pg_catalog.pg_class",
         "SELECT 1 INTO t FROM pg_catalog.pg_class",
         "VALUES ('pg_catalog')",
+        "SELECT * FROM pg_catalog.generate_series(1, 2)",
+        "SELECT * FROM pg_catalog.pg_class, mdb_toolkit.queries",
     ],
 )
 def test_catalog_select_is_strict(text: str) -> None:

@@ -232,14 +232,19 @@ def test_copy_and_errors_give_the_slot_back(box: Sandbox) -> None:
 # --- bypass -----------------------------------------------------------------
 
 
-def test_bypass_setting_of_gp6(start_box: Callable[..., Sandbox]) -> None:
-    with scene(start_box("gp6")) as stage:
+BYPASS_CONTEXT = "SELECT context FROM pg_catalog.pg_settings WHERE name = 'gp_resource_group_bypass'"
+EVERYBODYS = ["gp6", "gp7ga", "cb"]  # where each role may set the bypass
+
+
+@pytest.mark.parametrize("profile", EVERYBODYS)
+def test_bypass_setting_of_everybody(start_box: Callable[..., Sandbox], profile: str) -> None:
+    with scene(start_box(profile)) as stage:
         stage.hold()
         client = stage.open()
-        full_catalog = "SELECT count(*) FROM pg_catalog.pg_stat_activity"
-        full_wait = stage.queue(client, full_catalog)
+        assert stage.admin.one(BYPASS_CONTEXT) == "user"
+        waiting = stage.queue(client, "SELECT 1")
         stage.admin.run(f"SELECT pg_cancel_backend({client.pid})")
-        full_wait.problem()
+        waiting.problem()
         client.run("SET gp_resource_group_bypass = on")
         assert client.run("SELECT 1") == [(1,)]
         client.run("BEGIN")
@@ -248,6 +253,19 @@ def test_bypass_setting_of_gp6(start_box: Callable[..., Sandbox]) -> None:
         client.run("ROLLBACK")
         client.run("RESET gp_resource_group_bypass")
         stage.queue(client)
+
+
+def test_catalog_waits_on_gp6(start_box: Callable[..., Sandbox]) -> None:
+    with scene(start_box("gp6")) as stage:
+        stage.hold()
+        stage.queue(stage.open(), "SELECT count(*) FROM pg_catalog.pg_stat_activity")
+
+
+def test_groups_are_changed_in_bypass(full: Scene) -> None:
+    change = f"ALTER RESOURCE GROUP {full.name} SET concurrency 1"
+    full.admin.run(f"ALTER ROLE {full.name} SUPERUSER")  # it stays in its group
+    full.queue(full.open(), change)
+    assert full.open(options="-c gp_resource_group_bypass=on").tag(change) == "ALTER RESOURCE GROUP"
 
 
 def test_bypass_by_connection_option(box: Sandbox) -> None:
@@ -267,12 +285,17 @@ def anybody_may_bypass(box: Sandbox) -> bool:
     return setting is not None and setting.context == "user"
 
 
-SINCE_7 = ["gp7", "cb"]
+SINCE_7 = ["gp7", "gp7ga", "cb"]
 CATALOG = [
     "SELECT pid FROM pg_catalog.pg_stat_activity",
     "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LIMIT 1",
     "SELECT x.oid FROM (SELECT oid FROM pg_catalog.pg_class LIMIT 1) x, (VALUES (1)) v",
     "SELECT count(*), pg_backend_pid() FROM pg_catalog.pg_resgroup WHERE oid IN (SELECT oid FROM pg_catalog.pg_class)",
+    "SELECT * FROM pg_catalog.pg_class, pg_catalog.generate_series(1, 2) LIMIT 1",
+    (
+        "SELECT * FROM pg_catalog.pg_namespace n CROSS JOIN pg_catalog.generate_series(1, 2) g"
+        " LEFT JOIN pg_catalog.pg_class c ON c.oid = g JOIN (VALUES (1)) v (a) ON v.a = g WHERE n.oid = 11"
+    ),
     "(SELECT oid FROM pg_catalog.pg_class LIMIT 1) UNION ALL SELECT oid FROM pg_catalog.pg_resgroup",
     "SELECT n.oid FROM pg_catalog.pg_namespace n, pg_catalog.generate_series(1, 2)",
 ]
@@ -280,6 +303,8 @@ NOT_CATALOG = [
     "SELECT 1",
     "SELECT * FROM gp_toolkit.gp_resgroup_config",
     "SELECT pid FROM pg_stat_activity",
+    "SELECT * FROM pg_catalog.generate_series(1, 2)",
+    "SELECT * FROM pg_catalog.generate_series(1, 2), (VALUES (1)) v",
     "SELECT oid FROM pg_catalog.pg_class WHERE oid IN (SELECT groupid FROM gp_toolkit.gp_resgroup_config)",
     "SELECT oid FROM pg_catalog.pg_class; SELECT oid FROM pg_catalog.pg_class",
 ]
@@ -326,10 +351,59 @@ def test_toolkit_calls_pass_and_then_the_session_waits(start_box: Callable[..., 
         assert client.pid in [pid for pid, _dummy in processes]
 
 
+@pytest.mark.parametrize("profile", SINCE_7)
+def test_toolkit_in_from_passes_beside_a_catalog_table(start_box: Callable[..., Sandbox], profile: str) -> None:
+    with scene(start_box(profile)) as stage:
+        stage.admin.run(f"GRANT mdb_admin TO {stage.name}")
+        holder, client = stage.hold(), stage.open()
+        processes = client.run(
+            "SELECT a.pid, r.rolname FROM pg_catalog.pg_namespace n CROSS JOIN mdb_toolkit.pg_stat_activity() a"
+            " LEFT JOIN pg_catalog.pg_roles r ON r.rolname = a.usename"
+            f" JOIN (VALUES ({holder.pid})) v (pid) ON v.pid = a.pid WHERE n.nspname = 'pg_catalog'"
+        )
+        assert processes == [(holder.pid, stage.name)]
+        stage.queue(client, "SHOW work_mem")  # the function queried
+        stage.queue(stage.open(), "SELECT pid FROM mdb_toolkit.pg_stat_activity()")
+
+
+@pytest.mark.parametrize("profile", SINCE_7)
+@pytest.mark.parametrize("function", ["mdb_toolkit.gp_cancel_backend(1)", "pg_catalog.pg_cancel_backend(1)"])
+def test_so_does_its_end(start_box: Callable[..., Sandbox], profile: str, function: str) -> None:
+    with scene(start_box(profile)) as stage:
+        stage.admin.run(f"GRANT mdb_admin TO {stage.name}")
+        holder = stage.hold()
+        left, impatient = stage.open(), stage.open(options="-c gp_resource_group_queuing_timeout=300")
+        for client in (left, impatient):
+            client.run(f"SELECT {function} FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'")
+            client.close()
+        there = f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({left.pid}, {impatient.pid})"
+        if function.startswith("mdb_toolkit"):
+            until(lambda: stage.is_queued(left.pid))
+            until(lambda: stage.admin.one(there) == 1)
+            assert stage.is_queued(left.pid)
+            holder.run("COMMIT")
+        until(lambda: stage.admin.one(there) == 0)
+
+
+@pytest.mark.parametrize("profile", SINCE_7)
+def test_who_waits_at_its_end_can_be_terminated(start_box: Callable[..., Sandbox], profile: str) -> None:
+    with scene(start_box(profile)) as stage:
+        stage.admin.run(f"GRANT mdb_admin TO {stage.name}")
+        stage.hold()
+        client, other = stage.open(), stage.open()
+        client.run("SELECT count(*) FROM pg_catalog.pg_class, mdb_toolkit.pg_stat_activity()")
+        client.close()
+        until(lambda: stage.is_queued(client.pid))
+        same = "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.pid = "
+        assert other.run(f"{same}{client.pid}") == [(True,)]
+        until(lambda: not stage.admin.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {client.pid}"))
+
+
 def test_the_setting_is_the_superusers(start_box: Callable[..., Sandbox]) -> None:
     with scene(start_box("gp7")) as stage:
         holder = stage.hold()
         client = stage.open()
+        assert client.one(BYPASS_CONTEXT) == "superuser"
         waiting = stage.queue(client, "SET gp_resource_group_bypass = on")
         holder.run("COMMIT")
         problem = waiting.problem()

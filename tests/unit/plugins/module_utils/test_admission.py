@@ -208,3 +208,26 @@ def test_what_was_changed_can_be_put_back(
     back = _admissions.plan(after, wish(restored["databases"], restored["roles"], **free))
     now = {(target.kind, target.subject.name): target.after for target in [*targets, *back]}
     assert server(now) == before
+
+
+@pytest.mark.parametrize(
+    ("wishes", "roles", "words"),
+    [
+        ({"databases": [limit("mart", 1)]}, (), "a database takes its owner or a superuser"),
+        (
+            {"databases": [limit("mart", 1)]},
+            ("mdb_admin",),
+            "a database takes its owner or a superuser, and mdb_admin alone is neither",
+        ),
+        ({"roles": [limit("etl", 1)]}, (), "a role takes a superuser or a role with CREATEROLE"),
+        (
+            {"roles": [limit("etl", 1)]},
+            ("mdb_admin",),
+            "a role takes a superuser or a role with CREATEROLE, and mdb_admin alone is neither",
+        ),
+        ({"roles": [limit("gpadmin", 1)]}, ("mdb_admin",), "a superuser takes a superuser"),
+    ],
+)
+def test_who_may_is_told_of_what_was_refused(wishes: dict[str, t.Any], roles: tuple[str, ...], words: str) -> None:
+    target = _admissions.plan(AS_ADMIN, wish(**wishes))[0]
+    assert _admission.privilege(target, roles) == words

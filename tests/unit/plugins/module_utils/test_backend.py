@@ -27,7 +27,7 @@ ENGINE = _engine.Engine(
     database="postgres",
     max_connections=100,
     reserved_connections=3,
-    activity_columns=frozenset(),
+    activity={"native": frozenset()},
     lock_source="native",
     lock_columns=frozenset(),
     signal_functions={"cancelled": "pg_catalog.pg_cancel_backend", "terminated": "pg_catalog.pg_terminate_backend"},
@@ -274,22 +274,58 @@ def test_without_a_wait_the_living_do_not_fail() -> None:
         _backend._fail_on_survivors(ended("refused", False), options(wait=False))
 
 
+def refusal(is_superuser_s: bool = False, **engine: t.Any) -> str:
+    """Why a session was not signalled, with what the module adds to it."""
+    verdicts = decide([session(1, is_superuser=is_superuser_s)], Policy("terminated", allow_superusers=True))
+    server = dataclasses.replace(ENGINE, **engine)
+    found = _backend.result(verdicts, {1: Ending("refused", "no", False, "42501")}, server, options())
+    assert found["victims"][0]["sqlstate"] == "42501"
+    return str(found["victims"][0]["reason"])
+
+
 @pytest.mark.parametrize(
     ("family", "interface", "words"),
-    [("gp6", "native", "own role"), ("gp7", "native", "pg_signal_backend"), ("gp6", "mdb", "mdb_admin")],
+    [
+        ("gp6", "native", "the session's own role: session_role can be that, where it was granted"),
+        ("gp7", "native", "pg_signal_backend"),
+        ("cb", "native", "pg_signal_backend"),
+        ("gp6", "mdb", "mdb_admin"),
+    ],
 )
 def test_a_refusal_names_the_privilege(family: str, interface: str, words: str) -> None:
-    engine = dataclasses.replace(ENGINE, family=family, interface=interface)
-    verdicts = decide([session(1)], Policy("terminated"))
-    found = _backend.result(verdicts, {1: Ending("refused", "no", False, "42501")}, engine, options())
-    assert words in found["victims"][0]["reason"]
-    assert found["victims"][0]["sqlstate"] == "42501"
+    assert words in refusal(family=family, interface=interface)
+
+
+@pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
+def test_nothing_but_a_superuser_helps_against_a_superuser_s_session(family: str) -> None:
+    reason = refusal(is_superuser_s=True, family=family, toolkit_state="missing", managed_slots=family == "gp6")
+    assert reason == "no; a superuser's session takes a superuser"
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ({"family": "gp6", "toolkit_state": "usable"}, "set toolkit to auto or mdb"),
+        ({"family": "gp6", "toolkit_state": "forbidden"}, "this role may not use it"),
+        ({"family": "gp6", "managed_slots": True}, "on this service mdb_toolkit signals for members of mdb_admin"),
+        ({"family": "gp6", "managed_slots": True}, "postgres has not, set login_db to one of them"),
+        ({"family": "cb"}, "on a managed service mdb_toolkit signals"),
+    ],
+)
+def test_a_native_refusal_says_how_the_managed_service_s_functions_could(engine: dict[str, t.Any], words: str) -> None:
+    assert words in refusal(**{"toolkit_state": "missing", **engine})
+
+
+def test_no_service_has_greenplum_7() -> None:
+    assert "mdb" not in refusal(family="gp7", toolkit_state="missing")
 
 
 def test_a_message_that_nobody_gets_is_a_warning() -> None:
     assert _backend.warnings(ENGINE, options(victim_message="bye")) == []
     managed = dataclasses.replace(ENGINE, signal_functions={"terminated": "mdb_toolkit.gp_terminate_backend"})
-    assert "toolkit=native" in _backend.warnings(managed, options(victim_message="bye"))[0]
+    assert "with toolkit=native they would" in _backend.warnings(managed, options(victim_message="bye"))[0]
+    of_6 = dataclasses.replace(managed, family="gp6")
+    assert "with toolkit=native those of role ops would" in _backend.warnings(of_6, options(victim_message="bye"))[0]
     later = dataclasses.replace(ENGINE, message_functions=frozenset())
     assert "takes none" in _backend.warnings(later, options(victim_message="bye"))[0]
     assert _backend.warnings(later, options()) == []

@@ -167,7 +167,17 @@ def test_an_unknown_connect_parameter_is_named(name: str) -> None:
         ('FATAL:  no pg_hba.conf entry for host "192.0.2.1"', "pg_hba.conf"),
         ('FATAL:  role "nobody" does not exist', "login_user"),
         ('FATAL:  database "none" does not exist', "login_db"),
-        ("FATAL:  sorry, too many clients already", "reserved"),
+        ("FATAL:  sorry, too many clients already", "the reserved ones too"),
+        (
+            "FATAL:  remaining connection slots are reserved for non-replication superuser connections",
+            "a superuser may still get one",
+        ),
+        (
+            "FATAL:  remaining connection slots are reserved for non-replication superuser connections or mdb_admin",
+            "a member of mdb_admin may still get one",
+        ),
+        ('FATAL:  too many connections for role "ops"', "its own limit"),
+        ('FATAL:  too many connections for database "dwh"', "raise the limit with gp_admission"),
         ("FATAL:  the database system is starting up", "try again"),
         ("FATAL:  connections to primary segments are not allowed", "log in to the coordinator"),
         ("SSL error: certificate verify failed", "ca_cert"),
@@ -185,6 +195,8 @@ def test_no_advice_is_better_than_a_wrong_one() -> None:
     assert advice_for_statement("XX000") == ""
     assert advice_for_statement(None) == ""
     assert "privilege" in advice_for_statement("42501")
+    # The coordinator let us in: it is about a segment, and no reserved connection helps.
+    assert "superuser" not in advice_for_statement("53300")
 
 
 def test_an_alarm_of_others_comes_at_its_time() -> None:

@@ -212,3 +212,14 @@ def test_bad_options(more: dict[str, t.Any], words: str) -> None:
     with pytest.raises(OptionError) as caught:
         _goals.understand(options(**more))
     assert caught.value.message.startswith(words)
+
+
+@given(limit=st.integers(0, 120), share=st.floats(1, 100), most=st.integers(10, 100), kept=st.integers(0, 20))
+def test_a_maximum_that_comes_too_late_is_told(limit: int, share: float, most: int, kept: int) -> None:
+    """It acts above its limit; ordinary roles are refused once all but what is kept is used."""
+    for goal in (_goals.Connections(limit), _goals.Connections(None, share)):
+        last = _goals.Moment((), most - kept, most)
+        acts = goal.pick(last, []).excess > 0
+        words = goal.comes_too_late(most, kept)
+        assert (words is None) is acts
+        assert words is None or f"max_connections allows {goal.limit(last)}" in words

@@ -132,7 +132,7 @@ def refusal(*entries: dict[str, t.Any], **more: t.Any) -> OptionError:
         ({"name": "g", "cpuset": "0-2000"}, "cpuset", "up to 1024"),
         ({"name": "g", "cpuset": "²"}, "cpuset", "not a list of cores"),
         ({"name": "g", "io_limit": "rbps=5"}, "io_limit", "such as pg_default:rbps=1000"),
-        ({"name": "g", "io_limit": "x:rbps=5;x:rbps=5"}, "io_limit", "not understood"),
+        ({"name": "g", "io_limit": "x:rbps=5;x:rbps=5"}, "io_limit", "is there twice"),
         ({"name": "g", "io_limit": "x:rbps=fast"}, "io_limit", "not understood"),
         ({"name": "g", "extra_options": {"a b": 1}}, "extra_options", "a-z, 0-9 and _"),
         ({"name": "g", "extra_options": {"cpuset": "1"}}, "extra_options.cpuset", "an option of its own"),

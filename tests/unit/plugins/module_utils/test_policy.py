@@ -48,7 +48,7 @@ ENGINE = Engine(
     database="postgres",
     max_connections=100,
     reserved_connections=3,
-    activity_columns=frozenset(),
+    activity={"native": frozenset()},
     lock_source="native",
     lock_columns=frozenset(),
     signal_functions={"cancelled": "pg_catalog.pg_cancel_backend", "terminated": "pg_catalog.pg_terminate_backend"},
@@ -127,11 +127,11 @@ class Server:
             self.broken = True
             raise ConnectionLost("the connection broke")
 
-    def read(self, line: t.Any, *_dummy: t.Any) -> tuple[t.Any, Snapshot]:
+    def read(self, *_dummy: t.Any) -> Snapshot:
         self._called()
         found = tuple(self.live.values())
         self._answered()
-        return line, Snapshot(found, len(found))
+        return Snapshot(found, len(found))
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         self._called()
@@ -182,10 +182,6 @@ class Server:
             raise ConnectError("refused")
         self.broken = False
 
-    def renewed(self, _deadline: object) -> Server:
-        self.renew()
-        return self
-
     @property
     def role(self) -> str:
         return "ops"
@@ -203,7 +199,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     def visit(options: t.Mapping[str, t.Any], *_needs: str) -> t.Iterator[Visit]:
         yield Visit(t.cast(t.Any, servers[-1]), servers[-1].engine, Deadline(options["timeout"]))
 
-    def read(*args: t.Any) -> tuple[t.Any, Snapshot]:
+    def read(*args: t.Any) -> Snapshot:
         return servers[-1].read(*args)
 
     monkeypatch.setattr(_policy, "visit", visit)
@@ -456,9 +452,9 @@ def test_locks_that_cannot_be_read_fail_only_who_needs_them(run: Run, monkeypatc
     server = Server(session(1))
     asked: list[bool] = []
 
-    def read(line: t.Any, _engine: Engine, _deadline: Deadline, with_locks: bool) -> tuple[t.Any, Snapshot]:
+    def read(_line: Visit, _deadline: Deadline, with_locks: bool) -> Snapshot:
         asked.append(with_locks)
-        return line, Snapshot(tuple(server.live.values()), 1, "too slow")
+        return Snapshot(tuple(server.live.values()), 1, "too slow")
 
     monkeypatch.setattr(_processes, "read", read)
     result, error = run(server, {"max_held_up": 0}, {"pids": [1]}, {"max_held_up": 0}, {"pids": [1]})
@@ -564,3 +560,15 @@ def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_model_is_a_line() -> None:
     line: _signals.Line = Server()
     assert line.look([1]) == {}
+
+
+@pytest.mark.parametrize(
+    ("maximum", "managed", "warned"),
+    [("80%", False, False), ("97%", False, True), ("94", False, False), ("94", True, True)],
+)
+def test_a_maximum_of_connections_that_comes_too_late_is_a_warning(maximum: str, managed: bool, warned: bool) -> None:
+    """The managed Greenplum 6 keeps twice as many connections from ordinary roles."""
+    rules = _policies.understand(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
+    said = _policy.too_late(rules, dataclasses.replace(ENGINE, managed_slots=managed))
+    assert len(said) == warned
+    assert all(words.startswith("policy room: max_connections allows ") for words in said)

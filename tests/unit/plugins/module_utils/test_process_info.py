@@ -24,7 +24,7 @@ ENGINE = _engine.Engine(
     database="postgres",
     max_connections=100,
     reserved_connections=3,
-    activity_columns=frozenset(),
+    activity={"native": frozenset()},
     lock_source=None,
     lock_columns=frozenset(),
 )
@@ -109,7 +109,10 @@ def test_bad_numbers_fail_before_anything_is_sent(option: str, value: int) -> No
         ({"fields": ["pid"], "sort_by": "blocked_by"}, True),
         ({"fields": ["waiting"]}, True),
         ({"fields": ["pid"], "waiting_for": ["lock"]}, True),
+        ({"fields": ["pid"], "waiting_for": ["resource_group", "any"]}, True),
+        ({"fields": ["pid"], "waiting_for": ["resource_group", "replication"]}, False),
         ({"fields": ["pid"], "min_wait_age": "1m"}, True),
+        ({"fields": ["pid"], "min_wait_age": "1m", "waiting_for": ["resource_group"]}, False),
         ({"fields": ["pid"], "min_state_age": "1m"}, False),
     ],
 )
@@ -124,6 +127,9 @@ def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: 
         ({"family": "gp6"}, "elsewhere log in as a superuser"),
         ({"toolkit_state": "forbidden"}, "membership of mdb_admin"),
         ({"toolkit_state": "usable"}, "set toolkit to auto or mdb"),
+        ({}, "as a member of mdb_admin, to one that has it, elsewhere log in as a superuser or a member of pg_monitor"),
+        ({"interface": "mdb", "toolkit_state": "usable"}, "mdb_toolkit.pg_stat_activity() itself"),
+        ({"family": "gp6", "managed_slots": True}, "a member of mdb_admin sees them, in every database"),
     ],
 )
 def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, t.Any], words: str) -> None:
@@ -131,6 +137,24 @@ def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, t.Any], 
     assert len(found) == 1
     assert found[0].startswith("1 of 3 sessions hide their state and query from role ops: ")
     assert words in found[0]
+
+
+@pytest.mark.parametrize("state", ["missing", "forbidden", "usable"])
+def test_on_the_managed_greenplum_6_no_database_and_no_toolkit_would_show_more(state: str) -> None:
+    """Who is no member sees no more through mdb_toolkit, and who is needs it for signals only."""
+    engine = dataclasses.replace(ENGINE, family="gp6", managed_slots=True, toolkit_state=state)
+    found = _process_info.warnings(engine, Snapshot(BACKENDS, 4), True)
+    assert "mdb_toolkit" not in found[0]
+    assert "login_db" not in found[0]
+    assert "superuser" not in found[0]
+
+
+@pytest.mark.parametrize(("managed", "reserved"), [(False, 3), (True, 6)])
+def test_reserved_is_what_ordinary_roles_cannot_have(managed: bool, reserved: int) -> None:
+    engine = dataclasses.replace(ENGINE, family="gp6", managed_slots=managed)
+    chosen = options()
+    whole = _process_info.result(chosen, _selection.parse(chosen), engine, Snapshot(BACKENDS, 4))
+    assert whole["connections"] == {"used": 5, "max": 100, "reserved": reserved}
 
 
 def test_unknown_locks_are_warned_about() -> None:

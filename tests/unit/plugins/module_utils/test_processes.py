@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql, _processes
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Rows, Session
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._locks import Lock
 
 COLUMNS = {
     "gp6": "waiting waiting_reason rsgid rsgname rsgqueueduration",
@@ -49,7 +51,9 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "toolkit_usage": True,
         "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
         "message_functions": None,
-        "content_id": "-1",
+        "login_is_superuser": False,
+        "has_mdb_admin": True,
+        "settings": "gp_contentid=-1=postmaster gp_role=dispatch=postmaster gp_resource_group_bypass=off=user",
         "group_views_trusted": True,
         "tells_blockers": family != "gp6",
         **more,
@@ -69,7 +73,11 @@ def process_row(**more: t.Any) -> dict[str, t.Any]:
 
 
 def only(row: dict[str, t.Any], locks: t.Sequence[dict[str, t.Any]] = ()) -> _processes.Backend:
-    return _processes.snapshot_from([row], list(locks), None).backends[0]
+    return _processes.snapshot_from([row], table(locks)).backends[0]
+
+
+def table(rows: t.Sequence[dict[str, t.Any]] = (), told: dict[int, list[int]] | None = None) -> _processes.LockTable:
+    return _processes.LockTable(tuple(Lock(**row) for row in rows), told or {})
 
 
 def lock_row(session: int, granted: bool, **more: t.Any) -> dict[str, t.Any]:
@@ -84,7 +92,7 @@ def test_families_are_told_apart_by_their_columns(family: str) -> None:
 
 def test_another_server_is_an_error() -> None:
     with pytest.raises(GpopsError, match="not of the Greenplum family"):
-        _engine.engine_from(probe_row(views="pg_stat_activity.pid", toolkit_usage=None), "auto")
+        _engine.engine_from(probe_row(views="pg_stat_activity.pid", toolkit_usage=None, toolkit_functions=None), "auto")
 
 
 @pytest.mark.parametrize("content", [None, "-1", "0"])
@@ -93,9 +101,11 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
         """A session on a server with this content, as far as the probe needs one."""
 
         where = "192.0.2.1 port 6000"
+        may_bypass: bool | None = None
 
         def execute(self, _statement: str) -> Rows:
-            row = probe_row(content_id=content)
+            ours = "" if content is None else f"gp_contentid={content}=postmaster"
+            row = probe_row(settings=ours)
             return Rows(tuple(row), [tuple(row.values())])
 
         def heard(self, pid: int, search_path: str) -> None:
@@ -129,6 +139,24 @@ def test_interface(toolkit: str, usage: bool | None, functions: str | None, inte
     assert (engine.interface, engine.toolkit_state) == (interface, state)
 
 
+@pytest.mark.parametrize(
+    ("family", "settings", "role", "managed"),
+    [
+        ("gp6", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", True, True),
+        ("gp6", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", False, False),
+        ("gp6", "idle_session_timeout=0=user", True, False),
+        ("gp7", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", True, False),
+        ("cb", "gp_resource_group_move_timeout=1=user idle_session_timeout=0=user", True, False),
+    ],
+)
+def test_the_managed_greenplum_6_is_told_by_its_role_and_settings(
+    family: str, settings: str, role: bool, managed: bool
+) -> None:
+    """Later engines have these settings too, and a role of that name may be anywhere."""
+    row = probe_row(family, settings=settings, has_mdb_admin=role)
+    assert _engine.engine_from(row, "auto").managed_slots is managed
+
+
 @pytest.mark.parametrize(("usage", "words"), [(None, "no schema mdb_toolkit"), (False, "mdb_admin")])
 def test_an_interface_that_is_not_there(usage: bool | None, words: str) -> None:
     with pytest.raises(OptionError, match=words) as caught:
@@ -139,9 +167,10 @@ def test_an_interface_that_is_not_there(usage: bool | None, words: str) -> None:
 @pytest.mark.parametrize(
     ("interface", "columns", "functions", "source"),
     [
-        ("auto", True, "pg_stat_activity.sess_id,pg_locks.mode", "mdb"),
-        ("auto", True, "pg_stat_activity.sess_id", "native"),
-        ("native", True, "pg_stat_activity.sess_id,pg_locks.mode", "native"),
+        # Every role may read the view, on every engine.
+        ("auto", True, "pg_stat_activity.sess_id,pg_locks.mode", "native"),
+        ("auto", False, "pg_stat_activity.sess_id,pg_locks.mode", "mdb"),
+        ("native", False, "pg_stat_activity.sess_id,pg_locks.mode", None),
         ("auto", False, "pg_stat_activity.sess_id", None),
     ],
 )
@@ -157,25 +186,52 @@ def test_a_managed_interface_with_fewer_columns_is_read_as_it_is() -> None:
     row = probe_row("gp6", toolkit_functions="pg_stat_activity.usename pid sess_id waiting state query datname")
     engine = _engine.engine_from(row, "auto")
     assert engine.family == "gp6"
-    statement = _process_sql.statement(engine, with_locks=False)
+    statement = _process_sql.processes(engine, "mdb")
     assert "a.waiting" in statement
     assert "waiting_reason" not in statement
     assert "client_addr" not in statement
     rows = [{"pid": 1, "sess_id": 2, "usename": "u", "waiting": True, "role_group": None, "is_superuser": None}]
-    backend = _processes.snapshot_from(rows, [], None).backends[0]
+    backend = _processes.snapshot_from(rows, table()).backends[0]
     assert (backend.waiting_reason, backend.client_addr, backend.session_age) == ("other", None, None)
 
 
 @pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
 @pytest.mark.parametrize("toolkit", ["mdb", "native"])
 def test_the_statement_passes_a_full_group(family: str, toolkit: str) -> None:
-    """Each table is one of pg_catalog and no function stands in FROM; see the facts about Greenplum 7."""
+    """Each table is one of pg_catalog, and a function stands in FROM only beside one: the rule of Greenplum 7."""
     engine = _engine.engine_from(probe_row(family), toolkit)
-    words = _process_sql.statement(engine, with_locks=True).replace("(", " ( ").split()
-    for word, after, behind in zip(words, words[1:], words[2:], strict=False):
-        if word in ("FROM", "JOIN"):
-            assert after == "(" or after.startswith("pg_catalog."), after
-            assert behind != "(", f"a function in FROM: {after}"
+    statements = [_process_sql.processes(engine, source) for source in engine.activity]
+    for statement in [*statements, _process_sql.locks(engine, [1, 2])]:
+        words = statement.replace("(", " ( ").split()
+        for word, after, behind in zip(words, words[1:], words[2:], strict=False):
+            if word == "FROM":
+                assert after == "(" or after.startswith("pg_catalog."), after
+                assert behind != "(" or after == "(", f"a function in FROM: {after}"
+            if word == "JOIN":
+                assert after.startswith(("pg_catalog.", "mdb_toolkit.")), after
+        assert not re.search(r"SELECT (?:(?!FROM)[^()])*mdb_toolkit", statement)
+
+
+@pytest.mark.parametrize("toolkit", ["mdb", "native"])
+def test_who_may_step_past_the_queue(toolkit: str) -> None:
+    context = "gp_resource_group_bypass=off"
+    for more, may in (
+        ({"settings": f"{context}=user"}, True),
+        ({"settings": f"{context}=superuser"}, False),
+        ({"settings": f"{context}=superuser", "login_is_superuser": True}, True),
+        ({"settings": ""}, False),
+    ):
+        engine = _engine.engine_from(probe_row(**more), toolkit)
+        assert (engine.may_bypass, engine.waits_in_group) == (may, not may)
+        assert engine.spends_session("mdb") is not may
+        assert not engine.spends_session("native")
+
+
+def test_utility_mode_knows_the_locks_of_the_coordinator_only() -> None:
+    engine = _engine.engine_from(probe_row(settings="gp_role=utility=backend gp_contentid=-1=postmaster"), "auto")
+    assert engine.utility_mode
+    assert "utility mode" in str(engine.locks_problem)
+    assert not _engine.engine_from(probe_row(), "auto").utility_mode
 
 
 @pytest.mark.parametrize(
@@ -235,7 +291,7 @@ def test_an_idle_row_may_show_the_group_of_an_old_wait() -> None:
 
 def test_hidden_rows_are_counted() -> None:
     rows = [process_row(), process_row(pid=2, sess_id=20, query="<insufficient privilege>", state=None)]
-    snapshot = _processes.snapshot_from(rows, [], None)
+    snapshot = _processes.snapshot_from(rows, table())
     assert snapshot.hidden == 1
     assert [backend.hidden for backend in snapshot.backends] == [False, True]
 
@@ -247,7 +303,7 @@ def test_ages_are_never_negative() -> None:
 def test_blocked_by_and_blocks_are_pids_of_the_coordinator() -> None:
     rows = [process_row(pid=1, sess_id=10), process_row(pid=2, sess_id=20)]
     locks = [lock_row(10, True), lock_row(20, False), lock_row(99, True, tag="2")]
-    found = {b.pid: (b.blocked_by, b.blocks) for b in _processes.snapshot_from(rows, locks, None).backends}
+    found = {b.pid: (b.blocked_by, b.blocks) for b in _processes.snapshot_from(rows, table(locks)).backends}
     assert found == {1: ((), (2,)), 2: ((1,), ())}
 
 
@@ -258,7 +314,7 @@ def test_a_query_s_helpers_on_the_coordinator_are_not_sessions() -> None:
         process_row(pid=9, sess_id=10, backend_start="2026-01-01T00:00:00.000000Z"),
         process_row(pid=2, sess_id=20, backend_start="2026-01-01T00:00:01.000000Z"),
     ]
-    snapshot = _processes.snapshot_from(rows, [lock_row(10, True), lock_row(20, False)], None)
+    snapshot = _processes.snapshot_from(rows, table([lock_row(10, True), lock_row(20, False)]))
     assert [backend.pid for backend in snapshot.backends] == [9, 2]
     assert snapshot.backends[0].blocks == (2,)
     assert snapshot.connections == 3
@@ -271,7 +327,7 @@ def test_a_hidden_session_with_a_helper_is_one_session() -> None:
         process_row(pid=2, sess_id=10, backend_start=None, application_name="psql"),
         process_row(pid=3, sess_id=20, backend_start=None, application_name=""),
     ]
-    assert [backend.pid for backend in _processes.snapshot_from(rows, [], None).backends] == [2, 3]
+    assert [backend.pid for backend in _processes.snapshot_from(rows, table()).backends] == [2, 3]
 
 
 def test_the_engine_knows_the_order_of_a_queue_better() -> None:
@@ -282,17 +338,17 @@ def test_the_engine_knows_the_order_of_a_queue_better() -> None:
         process_row(pid=3, sess_id=30, query_age=5.0, wait_event_type="Lock", wait_event="relation"),
     ]
     locks = [lock_row(session, session == 10, tag="-1/t") for session in (10, 20, 30)]
-    guessed = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, locks, None).backends}
+    guessed = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks)).backends}
     assert guessed == {1: (), 2: (1,), 3: (1, 2)}
-    rows[1]["blocking_pids"], rows[2]["blocking_pids"] = [1, 3, 99], [1]
-    told = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, locks, None).backends}
+    told = {
+        b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks, {20: [1, 3, 99], 30: [1]})).backends
+    }
     assert told == {1: (), 2: (1, 3), 3: (1,)}
     # A wait on a segment is in the lock table only.
-    rows[1]["blocking_pids"] = []
     on_segment = [*locks, lock_row(10, True, tag="0/x"), lock_row(20, False, tag="0/x")]
-    assert _processes.snapshot_from(rows, on_segment, None).backends[1].blocked_by == (1,)
+    assert _processes.snapshot_from(rows, table(on_segment, {20: []})).backends[1].blocked_by == (1,)
 
 
 def test_unknown_locks_are_null_and_not_empty() -> None:
-    backend = _processes.snapshot_from([process_row()], [], "no right").backends[0]
+    backend = _processes.snapshot_from([process_row()], _processes.LockTable(problem="no right")).backends[0]
     assert (backend.blocked_by, backend.blocks) == (None, None)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -15,8 +16,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _resource_group,
     _resource_group_info,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
 
 ENGINE = _engine.Engine(
     family="gp6",
@@ -29,7 +30,7 @@ ENGINE = _engine.Engine(
     database="postgres",
     max_connections=400,
     reserved_connections=3,
-    activity_columns=frozenset(),
+    activity={"native": frozenset()},
     lock_source="native",
     lock_columns=frozenset(),
 )
@@ -72,6 +73,14 @@ def test_the_catalog_gives_the_rows_of_the_view() -> None:
     assert _group_line.config_from(limits[:1], ["groupname", "concurrency", "io_limit"]) == [
         {"groupname": "a", "concurrency": "5", "io_limit": None}
     ]
+
+
+@pytest.mark.parametrize(("family", "installs"), [("gp6", False), ("gp7", True), ("cb", True)])
+def test_without_the_views_the_advice_is_for_this_engine(family: str, installs: bool) -> None:
+    engine = dataclasses.replace(ENGINE, family=family)
+    with pytest.raises(GpopsError, match="set login_db to one that has it") as caught:
+        _group_line.read(t.cast(_connection.Session, None), engine)
+    assert ("CREATE EXTENSION" in caught.value.message) is installs
 
 
 def test_with_an_option_of_a_later_engine_the_view_is_read() -> None:
@@ -167,3 +176,70 @@ def test_what_the_engine_took_and_did_not_keep_is_told() -> None:
     kept = {"g": Group("g", {"io_limit": "-1", "cpuset": "0,1"}), "gone": None}
     assert _resource_group.not_stored(planned, planned) == []
     assert _resource_group.not_stored(planned, kept) == ["group g: the engine took io_limit a:rbps=1 and shows -1"]
+
+
+ALTER = Step("alter", "etl", option="concurrency", value="5")
+SAYS_SUPERUSER = "the server refused a statement: must be superuser to alter resource groups (SQLSTATE 42501)"
+SAYS_NOTHING = "the server refused a statement: permission denied to alter resource groups (SQLSTATE 42501)"
+
+
+def facts(family: str, *roles: str) -> Facts:
+    return Facts(
+        family=family,
+        options=("concurrency",),
+        max_connections=100,
+        role="ops",
+        role_group="default_group",
+        superusers=frozenset(["gpadmin"]),
+        all_roles=frozenset(["gpadmin", "ops", *roles]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "roles", "said", "words"),
+    [
+        ("gp6", (), SAYS_SUPERUSER, "it takes a superuser"),
+        ("gp6", ("mdb_admin",), "must be mdb_admin to alter", "it takes a superuser or a member of mdb_admin"),
+        # A role of that name, on an engine that does not know it.
+        ("gp6", ("mdb_admin",), SAYS_SUPERUSER, "it takes a superuser"),
+        ("gp7", ("mdb_admin", "pg_manage_resource_groups"), SAYS_NOTHING, "it takes a superuser"),
+        ("cb", (), SAYS_SUPERUSER, "it takes a superuser"),
+        ("cb", ("mdb_admin",), SAYS_SUPERUSER, "it takes a superuser"),
+        ("cb", ("mdb_admin",), SAYS_NOTHING, "it takes a superuser or a member of mdb_admin"),
+        (
+            "cb",
+            ("mdb_admin", "pg_manage_resource_groups"),
+            SAYS_NOTHING,
+            "it takes a superuser or a member of mdb_admin or pg_manage_resource_groups",
+        ),
+    ],
+)
+def test_who_may_change_a_group_is_told_of_this_engine(
+    family: str, roles: tuple[str, ...], said: str, words: str
+) -> None:
+    for step in (ALTER, Step("create", "etl"), Step("drop", "etl")):
+        assert _resource_group.privilege(step, said, facts(family, *roles)) == words
+
+
+@pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
+def test_admin_group_is_for_superusers_on_every_engine(family: str) -> None:
+    step = Step("alter", "admin_group", option="concurrency", value="5")
+    known = facts(family, "mdb_admin", "pg_manage_resource_groups")
+    words = "admin_group takes a superuser, on every engine"
+    assert _resource_group.privilege(step, SAYS_NOTHING, known) == words
+    said = "must be superuser to alter resource group admin_group"
+    assert _resource_group.privilege(step, said, known) == words
+
+
+@pytest.mark.parametrize(
+    ("role", "roles", "words"),
+    [
+        ("sammy", (), "to move a role takes a superuser or a role with CREATEROLE"),
+        ("sammy", ("mdb_admin",), "CREATEROLE, and mdb_admin alone is neither"),
+        ("gpadmin", ("mdb_admin",), "to move a superuser takes a superuser"),
+    ],
+)
+def test_to_move_a_role_takes_another_privilege(role: str, roles: tuple[str, ...], words: str) -> None:
+    step = Step("assign", "etl", role=role)
+    said = _resource_group.privilege(step, "permission denied (SQLSTATE 42501)", facts("gp6", *roles))
+    assert said.endswith(words)

@@ -20,6 +20,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     GroupFull,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import Interrupted
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import Clock, Ending, Plan, end
 from hypothesis import given, settings
@@ -341,3 +342,48 @@ def test_a_full_group_before_the_first_signal_is_an_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(Server, "signal", full)
     with pytest.raises(GroupFull):
         run(Server(), Plan("terminated"))
+
+
+class Late:
+    """A server in front of which the time of the task ends at one of the calls."""
+
+    def __init__(self, at: str, was_sent: bool) -> None:
+        self.at = at
+        self.was_sent = was_sent
+        self.over = False
+
+    def _call(self, name: str) -> None:
+        if self.over:
+            raise Interrupted("late", was_sent=False)
+        if name == self.at:
+            self.over = True
+            raise Interrupted("late", was_sent=self.was_sent)
+
+    def signal(self, victims: t.Sequence[Backend], _state: str) -> dict[int, t.Any]:
+        self._call("signal")
+        return {victim.pid: True for victim in victims}
+
+    def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
+        self._call("look")
+        return {pid: Backend(pid=pid, sess_id=1, state="active") for pid in pids}
+
+    def renew(self) -> None:
+        self._call("renew")
+
+
+@pytest.mark.parametrize("cancel_first", [False, True])
+@pytest.mark.parametrize(
+    ("at", "was_sent", "signalled", "said"),
+    [
+        ("signal", False, False, "not signalled"),
+        ("signal", True, None, "whether it was signalled is unknown"),
+        ("look", True, True, "signalled"),
+    ],
+)
+def test_the_time_of_the_task_leaves_what_is_known(
+    at: str, was_sent: bool, signalled: bool | None, said: str, cancel_first: bool
+) -> None:
+    clock = Clock(now=lambda: 0.0, sleep=lambda _seconds: None)
+    plan = Plan("terminated", cancel_first=cancel_first)
+    found = end(Late(at, was_sent), [Backend(pid=7, sess_id=1, state="active")], plan, clock)
+    assert found == {7: Ending("unknown", f"{said}: late", signalled)}

@@ -27,29 +27,35 @@ def test_the_server_gives_up_a_little_before() -> None:
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_no_value_ends_early(role: str) -> None:
-    found = _startup.with_settings({}, {}, {"role": role})
-    assert found is not None
+    found = _startup.with_settings({}, None, {"role": role})
     assert split(found["options"])[:2] == ["-c", f"role={role}"]
 
 
-@pytest.mark.parametrize(
-    ("params", "environ"), [({"options": "-c role=a"}, {"PGOPTIONS": "-c role=b"}), ({}, {"PGOPTIONS": "-c role=a"})]
-)
-def test_those_of_the_user_stay_and_ours_count(params: dict[str, str], environ: dict[str, str]) -> None:
-    found = _startup.with_settings(params, environ, {"lock_timeout": "5"})
-    assert found is not None
+def test_those_of_the_user_stay_and_ours_count() -> None:
+    found = _startup.with_settings({"host": "a", "options": "-c role=b"}, "-c role=a", {"lock_timeout": "5"})
+    assert found["host"] == "a"
     assert split(found["options"])[:4] == ["-c", "role=a", "-c", "lock_timeout=5"]
 
 
-def test_options_that_are_no_text_are_left_to_the_server() -> None:
-    found = _startup.with_settings({"options": 5}, {}, {})
-    assert found is not None
-    assert split(found["options"])[0] == "5"
+def test_a_full_group_is_waited_for_a_little_at_first() -> None:
+    assert _startup.limits(30.0)[_startup.QUEUE_LIMIT] == "1000"
+    assert _startup.limits(1.0)[_startup.QUEUE_LIMIT] == "200"
+    assert _startup.limits(0.0)[_startup.QUEUE_LIMIT] == "1"
+    patient = _startup.limits(30.0, patient=True)
+    assert patient[_startup.QUEUE_LIMIT] == patient["statement_timeout"]
 
 
-@pytest.mark.parametrize(("params", "environ"), [({"service": "a"}, {}), ({}, {"PGSERVICE": "a"})])
-def test_a_service_may_have_options_that_nobody_knows(params: dict[str, str], environ: dict[str, str]) -> None:
-    assert _startup.with_settings(params, environ, {"lock_timeout": "5"}) is None
+@pytest.mark.parametrize(
+    ("message", "role", "bypass"),
+    [
+        ('FATAL:  invalid value for parameter "role": "nobody"', True, False),
+        ('FATAL:  permission denied to set role "gpadmin"', True, False),
+        ('FATAL:  permission denied to set parameter "gp_resource_group_bypass"', False, True),
+        ('FATAL:  role "nobody" does not exist', False, False),
+    ],
+)
+def test_what_a_login_is_refused_for(message: str, role: bool, bypass: bool) -> None:
+    assert (_startup.refuses_role(message), _startup.refuses_bypass(message)) == (role, bypass)
 
 
 @pytest.mark.parametrize(

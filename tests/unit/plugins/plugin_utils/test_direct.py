@@ -114,7 +114,8 @@ SECRET = "s3cret"
 
 def as_module(arguments: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], str]:
     """What a module of this definition prints, and what it says by the way: here that goes to the standard error."""
-    given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_module_name": "gpops.toolkit.gp_test"}
+    for_the_module = {"check_mode": check_mode, "module_name": "gpops.toolkit.gp_test", "inject_invocation": True}
+    given = {**arguments, **{f"_ansible_{name}": value for name, value in for_the_module.items()}}
     done = subprocess.run(
         [sys.executable, "-c", MODULE],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
@@ -139,6 +140,9 @@ def as_module(arguments: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[
         {"outcome": SECRET, "login_password": SECRET},
         {"number": "three", "login_password": "three"},
         {"nonsense": SECRET, "login_password": SECRET},
+        {"nonsense": 1, "connect_params": {"password": SECRET, "keepalives": 1}},
+        {"nonsense": 1, "connect_params": f"passwd={SECRET} keepalives=1"},
+        {"connect_params": SECRET},
         {"login_host": "a", "login_unix_socket": "/tmp"},
         {"number": float("inf")},
         {"groups": [{"nam": 5}]},
@@ -149,7 +153,8 @@ def as_module(arguments: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[
 def test_it_is_what_the_module_prints(arguments: dict[str, t.Any], check_mode: bool) -> None:
     printed, said = as_module(arguments, check_mode)
     plain = _direct.as_plain_data(arguments)
-    here = json.loads(json.dumps(_direct.run_in_place("gpops.toolkit.gp_test", DEFINITION, plain, check_mode)))
+    here = _direct.act(_direct.prepare("gpops.toolkit.gp_test", DEFINITION, plain, check_mode))
+    assert here == json.loads(json.dumps(here))
     warnings, deprecations = here.pop("warnings", []), here.pop("deprecations", [])
     assert said.count("[WARNING]: ") == len(warnings) + bool(deprecations)  # how to switch off the latter
     assert said.count("[DEPRECATION WARNING]: ") == len(deprecations)
@@ -161,7 +166,7 @@ def test_it_is_what_the_module_prints(arguments: dict[str, t.Any], check_mode: b
 
 def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_connection, "PSYCOPG2_IMPORT_ERROR", "the traceback")
-    found = _direct.run_in_place("gpops.toolkit.gp_test", DEFINITION, {}, check_mode=False)
+    found = _direct.act(_direct.prepare("gpops.toolkit.gp_test", DEFINITION, {}, check_mode=False))
     assert found["failed"] is True
     assert "psycopg2" in found["msg"]
     assert found["exception"] == "the traceback"

@@ -78,3 +78,14 @@ def test_options_go_back_one_by_one() -> None:
     back = put_back(note, now(concurrency=15, min_cost=7))
     assert back["wanted"] == [{"name": "etl", "concurrency": 10}]
     assert len(back["left"]) == 1
+
+
+def test_a_limit_that_the_engine_shows_in_its_own_form_is_still_ours() -> None:
+    shown = {"io_limit": "1663:rbps=7,wbps=max,riops=max,wiops=max"}
+    note = [{"name": "etl", "before": {"io_limit": "-1"}, "set": {"io_limit": "pg_default:rbps=7"}}]
+    assert put_back(note, now(**shown)) == {"wanted": [{"name": "etl", "io_limit": "-1"}], "left": []}
+    fast = [{"name": "etl", "before": {"io_limit": "-1"}, "set": {"io_limit": "fast:rbps=7"}}]
+    assert put_back(fast, now(io_limit="16400:rbps=7,wbps=max"))["left"] == []
+    assert "somebody else" in put_back(note, now(io_limit="1663:rbps=8"))["left"][0]
+    again = remember(note, plan(shown, {"io_limit": "pg_default:rbps=9"}))
+    assert again == [{"name": "etl", "before": {"io_limit": "-1"}, "set": {"io_limit": "pg_default:rbps=9"}}]

@@ -225,7 +225,7 @@ class TestFindings:
         if text is None:
             assert texts == ["Nothing is conspicuous: nobody waits, and nothing is nearly full."]
         else:
-            assert texts == [f"{used} of 103 connections are in use, 3 being kept for superusers: {text}"]
+            assert texts == [f"{used} of 103 connections are in use, 3 being kept for administrators: {text}"]
 
     def test_what_failed_and_what_cannot_be_seen(self) -> None:
         texts = found(
