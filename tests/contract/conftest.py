@@ -9,39 +9,45 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from contract.replay import Answer, Target, replay
+from contract.replay import TRANSCRIPT, Answer, Target, replay
 from sandbox import Sandbox
 
 REAL_HOST = os.environ.get("GPOPS_TEST_HOST")
+MANAGED = "gp6-managed"
 
 
-def families() -> list[str]:
-    """A real cluster is the only target; otherwise all profiles are."""
-    if REAL_HOST:
-        return [os.environ["GPOPS_TEST_FAMILY"]]
-    return ["gp6", "gp7", "gp7ga", "cb"]
+def profiles() -> list[str]:
+    """A real cluster is the only target; otherwise all that has a transcript is."""
+    if not REAL_HOST:
+        return list(TRANSCRIPT)
+    family = os.environ["GPOPS_TEST_FAMILY"]
+    return [MANAGED if family == "gp6" and os.environ.get("GPOPS_TEST_MANAGED") == "1" else family]
 
 
-class Recordings:
-    """The answers of each family, recorded when first asked for."""
+class Engines:
+    """Each engine, started when first asked for, and what it answered to the recorded cases."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._answers: dict[str, dict[str, Answer]] = {}
+        self._started: dict[tuple[str, int], Target] = {}
 
-    def of(self, family: str) -> dict[str, Answer]:
-        if family not in self._answers:
-            self._answers[family] = replay(self._target(family))
-        return self._answers[family]
+    def recording(self, profile: str) -> dict[str, Answer]:
+        if profile not in self._answers:
+            self._answers[profile] = replay(self.target(profile))
+        return self._answers[profile]
 
-    def _target(self, family: str) -> Target:
+    def target(self, profile: str, max_connections: int = 400) -> Target:
         if REAL_HOST:
-            return Target(family, REAL_HOST, int(os.environ["GPOPS_TEST_PORT"]))
-        box = self._stack.enter_context(Sandbox(family))
-        return Target(family, box.host, box.port)
+            return Target(profile, REAL_HOST, int(os.environ["GPOPS_TEST_PORT"]))
+        key = profile, max_connections
+        if key not in self._started:
+            box = self._stack.enter_context(Sandbox(profile, max_connections=max_connections))
+            self._started[key] = Target(profile, box.host, box.port)
+        return self._started[key]
 
 
 @pytest.fixture(scope="session")
-def recordings() -> Iterator[Recordings]:
+def engines() -> Iterator[Engines]:
     with ExitStack() as stack:
-        yield Recordings(stack)
+        yield Engines(stack)

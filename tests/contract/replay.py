@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 import yaml
 from psycopg2 import extensions
+from sandbox.profiles import PROFILES
 
 FOLDER = Path(__file__).resolve().parent
 ADMIN = "gpadmin"
@@ -23,18 +24,15 @@ CONNECT_TIMEOUT = 10
 # A group that others have filled makes a failure, not a run without end.
 OPTIONS = "-c gp_resource_group_queuing_timeout=10000"
 
-# Which transcript of a real engine a family is held against; there is none of Cloudberry.
-TRANSCRIPT = {"gp6": "gp6", "gp7": "gp7", "gp7ga": "gp7", "cb": "gp7"}
+# Which transcript of a real engine an engine is held against; there is none of Cloudberry, whose cases are in cb.json.
+TRANSCRIPT = {"gp6": "gp6", "gp6-managed": "gp6-managed", "gp7": "gp7", "gp7ga": "gp7", "cb": "gp7"}
 
 # How the cases write what families call differently.
 WORDS = {
     "gp6": {"<cpu>": "cpu_rate_limit", "<mem>": ", memory_limit=1"},
     "gp7": {"<cpu>": "cpu_max_percent", "<mem>": ""},
-    "gp7ga": {"<cpu>": "cpu_max_percent", "<mem>": ""},
     "cb": {"<cpu>": "cpu_max_percent", "<mem>": ""},
 }
-# A profile that has the cases of another one.
-SAME_CASES = {"gp7ga": "gp7"}
 
 # What differs from build to build and from run to run, and what it is compared as.
 VOLATILE = (
@@ -60,7 +58,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    family: str
+    """An engine, by the name of its profile."""
+
+    profile: str
     host: str
     port: int
 
@@ -87,15 +87,30 @@ def spec() -> dict[str, Any]:
     return cases
 
 
-def cases_of(family: str) -> list[dict[str, Any]]:
-    named = SAME_CASES.get(family, family)
-    return [case for case in spec()["cases"] if named in case.get("only", [named])]
+def family_of(profile: str) -> str:
+    return PROFILES[profile].family
 
 
-def transcript(family: str) -> dict[str, Answer]:
+def cases_of(profile: str) -> list[dict[str, Any]]:
+    family = family_of(profile)
+    return [case for case in spec()["cases"] if family in case.get("only", [family])]
+
+
+def transcript(profile: str) -> dict[str, Answer]:
     """What the real engine answered."""
-    records = json.loads((FOLDER / f"{TRANSCRIPT[family]}.json").read_text(encoding="utf-8"))
+    records = json.loads((FOLDER / f"{TRANSCRIPT[profile]}.json").read_text(encoding="utf-8"))
     return {record["id"]: normalised(_recorded(record)) for record in records}
+
+
+def listed(of: str = "cases.yml") -> dict[tuple[str, str], str]:
+    """The reason of each accepted difference, by profile and case."""
+    entries: list[dict[str, Any]] = yaml.safe_load((FOLDER / "differences.yml").read_text(encoding="utf-8"))
+    return {
+        (entry["profile"], case): entry["reason"]
+        for entry in entries
+        if entry.get("of", "cases.yml") == of
+        for case in entry["cases"]
+    }
 
 
 def _recorded(record: dict[str, Any]) -> Answer:
@@ -114,19 +129,19 @@ def replay(target: Target) -> dict[str, Answer]:
     """All cases in their order, as one builds on the other."""
     answers: dict[str, Answer] = {}
     with target.connect() as admin, target.connect("billy") as billy:
-        words = WORDS[target.family] | {
+        words = WORDS[family_of(target.profile)] | {
             "<gpadmin pid>": str(admin.info.backend_pid),
             "<billy pid>": str(billy.info.backend_pid),
         }
-        types = dict(_run(admin, "SELECT oid::int, typname FROM pg_catalog.pg_type").rows or ())
+        types = dict(run(admin, "SELECT oid::int, typname FROM pg_catalog.pg_type").rows or ())
         for sql in spec()["setup"]:
-            _run(admin, sql)
-        for case in cases_of(target.family):
+            run(admin, sql)
+        for case in cases_of(target.profile):
             with target.connect(case.get("as", ADMIN), case.get("db", DATABASE)) as connection:
-                answer = _run(connection, _filled(case["sql"], words))
+                answer = run(connection, _filled(case["sql"], words))
             answers[case["id"]] = normalised(_named(_masked(answer, case.get("mask", [])), types))
             if "cleanup" in case:
-                _run(admin, _filled(case["cleanup"], words))
+                run(admin, _filled(case["cleanup"], words))
     return answers
 
 
@@ -136,7 +151,8 @@ def _filled(sql: str, words: dict[str, str]) -> str:
     return sql
 
 
-def _run(connection: extensions.connection, sql: str) -> Answer:
+def run(connection: extensions.connection, sql: str) -> Answer:
+    """What the engine says to one statement."""
     del connection.notices[:]
     with connection.cursor() as cursor:
         try:

@@ -5,18 +5,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
 
 import pytest
-import yaml
-from contract.conftest import REAL_HOST, Recordings, families
-from contract.replay import FOLDER, Answer, cases_of, transcript
-
-
-def listed() -> dict[tuple[str, str], str]:
-    """The reason of each accepted difference, by family and case."""
-    entries: list[dict[str, Any]] = yaml.safe_load((FOLDER / "differences.yml").read_text(encoding="utf-8")) or []
-    return {(entry["profile"], case): entry["reason"] for entry in entries for case in entry["cases"]}
+from contract.conftest import REAL_HOST, Engines, profiles
+from contract.replay import Answer, cases_of, listed, transcript
 
 
 def differing(expected: Answer, got: Answer) -> list[str]:
@@ -29,24 +21,24 @@ def differing(expected: Answer, got: Answer) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("family", "case"),
+    ("profile", "case"),
     [
-        pytest.param(family, case["id"], id=f"{family}-{case['id']}")
-        for family in families()
-        for case in cases_of(family)
+        pytest.param(profile, case["id"], id=f"{profile}-{case['id']}")
+        for profile in profiles()
+        for case in cases_of(profile)
     ],
 )
-def test_case(recordings: Recordings, family: str, case: str) -> None:
-    expected = transcript(family)[case]
-    problems = differing(expected, recordings.of(family)[case])
-    reason = listed().get((family, case))
+def test_case(engines: Engines, profile: str, case: str) -> None:
+    expected = transcript(profile)[case]
+    problems = differing(expected, engines.recording(profile)[case])
+    reason = listed().get((profile, case))
     if reason is None:
         assert not problems, "\n".join(problems)
     elif not REAL_HOST:  # what a sandbox cannot do, a real cluster may do
         assert problems, f"the listed difference is gone, take it out: {reason}"
 
 
-@pytest.mark.parametrize(("family", "case"), sorted(listed()))
-def test_listed_differences_name_cases(family: str, case: str) -> None:
-    assert case in {each["id"] for each in cases_of(family)}
-    assert listed()[family, case].strip()
+@pytest.mark.parametrize(("profile", "case"), sorted(listed()))
+def test_listed_differences_name_cases(profile: str, case: str) -> None:
+    assert case in {each["id"] for each in cases_of(profile)}
+    assert listed()[profile, case].strip()

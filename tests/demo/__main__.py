@@ -95,7 +95,7 @@ def main() -> None:
     print(f"The HTML report that this demo leaves: {PAGE}", flush=True)
     print(f"Starting an embedded engine that speaks {profile} ...", flush=True)
     with Sandbox(profile=profile) as box:
-        cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
+        cluster = Cluster(family=box.family, host=box.host, port=box.port, embedded=True)
         with Scene(cluster) as scene, contextlib.ExitStack() as last:
             # A second Ctrl-C does not interrupt the cleaning up after the first.
             last.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -7,6 +7,7 @@ With GPOPS_TEST_HOST set, that cluster is the only target:
 
     GPOPS_TEST_HOST, GPOPS_TEST_PORT (5432)
     GPOPS_TEST_FAMILY                 gp6, gp7 or cb; what the tests expect to find
+    GPOPS_TEST_MANAGED (0)            1: it is the managed service's own fork of Greenplum 6, with other privileges
     GPOPS_TEST_DB (testdb)            a database with the schema mdb_toolkit
     GPOPS_TEST_PLAIN_DB (postgres)    a database without it
     GPOPS_TEST_ADMIN (gpadmin), GPOPS_TEST_OPS (ops), GPOPS_TEST_USER (sammy), GPOPS_TEST_OTHER_USER (billy)
@@ -43,6 +44,7 @@ class Cluster:
     host: str
     port: int
     embedded: bool
+    managed: bool = False
     database: str = "testdb"
     plain_database: str = "postgres"
     admin: str = "gpadmin"
@@ -100,6 +102,7 @@ def from_environment() -> Cluster | None:
         host=host,
         port=int(value("PORT", "5432")),
         embedded=False,
+        managed=value("MANAGED", "0") == "1",
         database=value("DB", "testdb"),
         plain_database=value("PLAIN_DB", "postgres"),
         passwords={role: value(f"{names[key]}_PASSWORD", role) for key, role in roles.items()},

@@ -14,6 +14,9 @@ import pytest
 from integration.cluster import Cluster, Scene, from_environment, left_behind
 from integration.run_module import WAYS, set_way
 
+if t.TYPE_CHECKING:
+    from sandbox import Sandbox
+
 # A thousand sessions are a thousand sockets, more than an ordinary user's soft limit.
 _HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
@@ -21,12 +24,19 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
 GONE_SECONDS = 1.0
 EXTERNAL = from_environment()
 FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
+MANAGED = "gp6-managed"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What runs modules one by one runs in both ways."""
+    """What runs modules one by one runs in both ways; what is about privileges, on the managed engine too."""
     if hasattr(metafunc.module, "run_module"):
         metafunc.parametrize("way", WAYS, indirect=True)
+    if metafunc.definition.get_closest_marker("managed") and not EXTERNAL:
+        name, scope = ("special", "function") if "special" in metafunc.fixturenames else ("cluster", "session")
+        # As a mark, for only that takes the place of the fixture's own parameters.
+        mark = pytest.mark.parametrize(name, [*FAMILIES, MANAGED], indirect=True, scope=t.cast("t.Any", scope))
+        metafunc.definition.add_marker(mark)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +45,12 @@ def way(request: pytest.FixtureRequest) -> str:
     chosen: str = getattr(request, "param", WAYS[0])
     set_way(chosen)
     return chosen
+
+
+def embedded(box: Sandbox) -> Cluster:
+    """An embedded engine as the tests know a cluster."""
+    managed = box.profile == MANAGED
+    return Cluster(family=box.family, host=box.host, port=box.port, embedded=True, managed=managed)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
@@ -46,7 +62,7 @@ def cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
     from sandbox import Sandbox
 
     with Sandbox(profile=request.param, max_connections=1100) as box:
-        yield Cluster(family=request.param, host=box.host, port=box.port, embedded=True)
+        yield embedded(box)
 
 
 @pytest.fixture(autouse=True)
@@ -83,8 +99,7 @@ def special(request: pytest.FixtureRequest) -> t.Iterator[t.Callable[..., Cluste
     with contextlib.ExitStack() as stack:
 
         def start(**options: t.Any) -> Cluster:
-            box = stack.enter_context(Sandbox(profile=request.param, **options))
-            made = Cluster(family=request.param, host=box.host, port=box.port, embedded=True)
+            made = embedded(stack.enter_context(Sandbox(profile=request.param, **options)))
             stack.callback(nothing_is_left, made)
             return made
 

@@ -172,13 +172,20 @@ def test_who_asks_is_not_locked_out_unless_told_so(cluster: Cluster, scene: Scen
         scene.sql(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(sql.Identifier(cluster.user)))
 
 
-def test_who_may_not_is_told_which_privilege_is_missing(cluster: Cluster) -> None:
+@pytest.mark.managed
+@pytest.mark.parametrize("role", ["user", "ops"])
+def test_who_may_not_is_told_which_privilege_is_missing(cluster: Cluster, role: str) -> None:
+    """Of limits and logins mdb_admin may change none either."""
     wishes: dict[str, t.Any] = {"databases": [limit(cluster.plain_database, 7)], "roles": [limit(cluster.other, 7)]}
-    found = admit(cluster, cluster.user, **wishes)
+    login = getattr(cluster, role)
+    found = admit(cluster, login, **wishes)
     assert found.failed
     assert found["sqlstate"] == "42501"
     assert "its owner or a superuser" in found["msg"]
     assert (found["applied"], found["changed"], len(found["not_applied"])) == ([], False, 1)
+    for wish in (limit(cluster.other, 7), {"name": cluster.other, "login": False}):
+        refused = admit(cluster, login, roles=[wish])
+        assert (refused.failed, refused["sqlstate"], refused["changed"]) == (True, "42501", False)
 
 
 def test_a_lock_in_the_way_ends_within_the_timeout_and_says_what_was_applied(cluster: Cluster, scene: Scene) -> None:

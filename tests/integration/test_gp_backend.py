@@ -12,6 +12,7 @@ import pytest
 from integration.cluster import MARGIN, Client, Cluster, Scene, eventually
 from integration.run_module import Outcome, run_module
 from integration.tap import Tap, login_through
+from psycopg2 import sql
 
 NAME = "gpops victim"
 SIGNALS = ("cancel_backend", "terminate_backend")
@@ -240,6 +241,7 @@ def test_victims_by_age(cluster: Cluster, scene: Scene) -> None:
     assert alive(scene, second)
 
 
+@pytest.mark.managed
 @pytest.mark.parametrize("concurrency", [0, 1])
 @pytest.mark.parametrize("role", ["ops", "admin"])
 def test_it_ends_sessions_from_its_own_full_group(cluster: Cluster, scene: Scene, role: str, concurrency: int) -> None:
@@ -268,6 +270,7 @@ def test_it_ends_sessions_from_its_own_full_group(cluster: Cluster, scene: Scene
     assert outcomes(found) == {holder.pid: "terminated", queued.pid: "terminated"}
 
 
+@pytest.mark.managed
 def test_a_queued_statement_can_be_cancelled(cluster: Cluster, scene: Scene) -> None:
     scene.group(cluster.user)
     scene.client(cluster.user).run("BEGIN", "SELECT 1")
@@ -277,19 +280,50 @@ def test_a_queued_statement_can_be_cancelled(cluster: Cluster, scene: Scene) -> 
     assert outcomes(found) == {queued.pid: "cancelled"}
 
 
+@pytest.mark.managed
 def test_who_may_not_is_refused(cluster: Cluster, scene: Scene) -> None:
     theirs, own = running(scene, cluster.other), running(scene)
     found = backend(cluster, cluster.user, cluster.plain_database, state="terminated", pids=[theirs.pid, own.pid])
     assert found.failed
     assert outcomes(found) == {theirs.pid: "refused", own.pid: "terminated"}
     assert alive(scene, theirs)
-    assert "this engine" in found["msg"]
     calm = backend(
         cluster, cluster.user, cluster.plain_database, state="terminated", pids=[theirs.pid], ignore_survivors=True
     )
     assert not calm.failed
 
 
+@pytest.mark.managed
+@pytest.mark.parametrize("state", ["cancelled", "terminated"])
+def test_the_engine_s_own_signals_are_no_matter_of_mdb_admin(cluster: Cluster, scene: Scene, state: str) -> None:
+    victim = running(scene, cluster.other)
+    found = backend(cluster, cluster.ops, state=state, toolkit="native", pids=[victim.pid])
+    assert found.failed
+    assert outcomes(found) == {victim.pid: "refused"}
+    assert found["changed"] is False
+    assert alive(scene, victim)
+    through_it = backend(cluster, cluster.ops, state=state, pids=[victim.pid])
+    assert outcomes(through_it) == {victim.pid: state}
+
+
+@pytest.mark.managed
+def test_as_the_role_of_the_victim_the_engine_s_own_signals_do(cluster: Cluster, scene: Scene) -> None:
+    victim = idle(scene, cluster.other)
+    names = {"other": sql.Identifier(cluster.other), "ops": sql.Identifier(cluster.ops)}
+    scene.sql(sql.SQL("GRANT {other} TO {ops}").format(**names))
+    scene.at_the_end(sql.SQL("REVOKE {other} FROM {ops}").format(**names))
+    found = backend(
+        cluster,
+        cluster.ops,
+        cluster.plain_database,
+        state="terminated",
+        session_role=cluster.other,
+        pids=[victim.pid],
+    )
+    assert outcomes(found) == {victim.pid: "terminated"}
+
+
+@pytest.mark.managed
 def test_the_managed_interface_does_not_end_superusers(cluster: Cluster, scene: Scene) -> None:
     superuser = scene.client(cluster.admin, name=NAME).run("SELECT 1")
     found = backend(
@@ -317,13 +351,19 @@ def test_a_message_reaches_the_victim_where_the_engine_has_it(cluster: Cluster, 
     }
     found = backend(cluster, **options)
     assert outcomes(found) == {victim.pid: state}
-    if found["engine"]["family"] == "cb":
-        assert "takes none" in str(found["warnings"])
-        return
     assert "warnings" not in found
     eventually(lambda: victim.error is not None, "the client hears of it")
     if state == "cancelled":  # a terminated client of Greenplum 6 sees its connection close, and no text
         assert "call the night shift" in str(victim.error)
+
+
+@pytest.mark.parametrize("state", ["cancelled", "terminated"])
+def test_a_message_that_the_function_does_not_take(cluster: Cluster, scene: Scene, state: str) -> None:
+    victim = running(scene)
+    options: dict[str, t.Any] = {"state": state, "pids": [victim.pid], "victim_message": "call the night shift"}
+    found = backend(cluster, cluster.ops, **options)
+    assert outcomes(found) == {victim.pid: state}
+    assert "takes none" in str(found["warnings"])
 
 
 def test_three_hundred_at_once(cluster: Cluster, scene: Scene) -> None:

@@ -422,6 +422,7 @@ def test_what_this_role_may_not_end_is_a_failure_of_that_policy_only(cluster: Cl
     assert not calm.failed
 
 
+@pytest.mark.managed
 @pytest.mark.parametrize(("role", "toolkit"), [("ops", "auto"), ("ops", "native"), ("admin", "native")])
 def test_it_works_while_its_own_group_is_full(cluster: Cluster, scene: Scene, role: str, toolkit: str) -> None:
     login = getattr(cluster, role)

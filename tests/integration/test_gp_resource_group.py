@@ -308,6 +308,7 @@ def test_a_failure_in_the_middle_says_what_was_applied_and_can_be_finished(clust
     assert [info(cluster)[name]["concurrency"] for name in (A, B)] == [4, 4]
 
 
+@pytest.mark.managed
 def test_who_may_not_is_told_which_privilege_is_missing(cluster: Cluster) -> None:
     found = declare(cluster, cluster.user, name=A, concurrency=1, **cpu(cluster, 1))
     assert found.failed
@@ -325,6 +326,25 @@ def test_to_move_a_role_takes_another_privilege_than_to_change_a_group(cluster: 
     admin = declare(cluster, cluster.ops, name="admin_group", concurrency=15)
     assert (admin.failed, admin["sqlstate"]) == (True, "42501")
     assert "admin_group takes a superuser, on every engine" in admin["msg"]
+
+
+@pytest.mark.managed
+def test_what_mdb_admin_may_change(cluster: Cluster, scene: Scene) -> None:
+    """On the managed engine groups but the admin group, and no role's group; elsewhere nothing."""
+    made = declare(cluster, cluster.ops, name=A, concurrency=1, **cpu(cluster, 1))
+    assert made.failed is not cluster.managed, made
+    if not cluster.managed:
+        assert (made["sqlstate"], made["changed"]) == ("42501", False)
+        return
+    assert declare(cluster, cluster.ops, name=A, concurrency=2)["changed"]
+    scene.keep_default_group()
+    assert declare(cluster, cluster.ops, name="default_group", concurrency=19)["changed"]
+    admin_group = declare(cluster, cluster.ops, name="admin_group", concurrency=9, allow_lockout=True)
+    assert (admin_group.failed, admin_group["sqlstate"], admin_group["changed"]) == (True, "42501", False)
+    roles = declare(cluster, cluster.ops, name=A, concurrency=3, roles=[cluster.user])
+    assert (roles.failed, roles["sqlstate"], roles["changed"]) == (True, "42501", True)
+    assert info(cluster, role=cluster.ops)[A]["concurrency"] == 3
+    assert declare(cluster, cluster.ops, name=A, state="absent")["changed"]
 
 
 def test_what_can_lock_out_needs_a_word(cluster: Cluster) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .profiles import PROFILES
+
 STOP_TIMEOUT = 30.0
 
 
@@ -87,6 +89,11 @@ class Sandbox:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def family(self) -> str:
+        """gp6, gp7 or cb, whichever variant of it this is."""
+        return PROFILES[self.profile].family
 
     @property
     def host(self) -> str:

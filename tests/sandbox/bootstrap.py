@@ -28,7 +28,8 @@ _FILES = {"gp6": ("common", "gp6"), "gp7": ("common", "since7", "gp7"), "cb": ("
 def server_settings(profile: Profile, resource_manager: str, max_connections: int) -> dict[str, str]:
     """The engine's own settings, as PostgreSQL can hold them: under a prefix."""
     values = {setting.name: setting.value for setting in profile.settings}
-    values |= {"gp_resource_manager": resource_manager, "max_connections": str(max_connections)}
+    manager = profile.manager if resource_manager == "group" else resource_manager
+    values |= {"gp_resource_manager": manager, "max_connections": str(max_connections)}
     return {PREFIX + name: value for name, value in values.items()}
 
 
@@ -63,6 +64,12 @@ def render(text: str, profile: Profile, folder: Path) -> str:
         "options": json.dumps(options),
         "config_columns": config,
         "managers_role": profile.managers_role or "",
+        "movers_role": profile.managers_role or ADMIN,
+        "group_changers": profile.group_changers,
+        "move_timeout": str(profile.move_timeout).lower(),
+        "unknown_pid": profile.unknown_pid,
+        "unknown_group_of_move": profile.unknown_group_of_move,
+        "lock_waitstart": " l.waitstart," if profile.lock_waitstart else "",
     }
     for name, value in values.items():
         text = text.replace("{{" + name + "}}", value.replace("'", "''") if name != "config_columns" else value)
@@ -76,7 +83,7 @@ async def bootstrap(profile: Profile, folder: Path, sockets: Path, major: int) -
         await admin.query("SET scram_iterations = 1")  # logins by the hundred: the hash is not what is tested
     await admin.query(_roles())
     await admin.query("SET allow_system_table_mods = on")
-    for name in (*_FILES[profile.family], "locks", "segments"):
+    for name in (*_FILES[profile.family], *profile.more_sql, "locks", "segments"):
         await admin.query(render((_SQL / f"{name}.sql").read_text(), profile, folder))
     await admin.close()
     helper = await Helper.connect(sockets, HELPER_ROLE, "template1")

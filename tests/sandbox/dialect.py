@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from pglast import parser
 
@@ -14,6 +16,10 @@ from .rules import MAX_NAME_BYTES, AlterGroup, CreateGroup, DropGroup, GroupStat
 COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 NAME_KINDS = frozenset({"NO_KEYWORD", "UNRESERVED_KEYWORD", "COL_NAME_KEYWORD"})
 ROLE_WORDS = frozenset({"role", "user", "group"})
+_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
+_GROUP_STATEMENT = re.compile(r"\s*(create|alter|drop)\s+resource\s+group\b", re.IGNORECASE)
+_CAPITALS = {letter: chr(letter + 32) for letter in range(ord("A"), ord("Z") + 1)}
+_ESCAPE = r"{0}(?:(?P<same>{0})|\+(?P<long>[0-9A-Fa-f]{{6}})|(?P<short>[0-9A-Fa-f]{{4}}))"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,14 @@ class SyntaxProblem(Exception):
         return (len(text) if self._start is None else self._start) + 1
 
 
+class ScanProblem(SyntaxProblem):
+    """A text that not even the scanner can read."""
+
+    def __init__(self, message: str, start: int) -> None:
+        Exception.__init__(self, message)
+        self._start = start
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A resource group statement, with the notices that its names deserve."""
@@ -63,17 +77,47 @@ class RoleClause:
     statement: str
 
 
-def scan(text: str) -> list[Token] | None:
-    """The tokens without comments; nothing if not even the scanner can read the text."""
+def scan(text: str, numbers_end: bool = False) -> list[Token] | None:
+    """The tokens without comments; nothing if not even the scanner can read the text.
+
+    Before PostgreSQL 15 a number ended where its digits did, and what follows was a word of its own (numbers_end).
+    """
     try:
         tokens = parser.scan(text)
-    except (parser.ParseError, UnicodeError):
-        return None
+    except (parser.ParseError, UnicodeError) as problem:
+        return _scan_around_number(text, problem) if numbers_end else None
     return [
         Token(token.start, token.end + 1, token.name, token.kind, text[token.start : token.end + 1])
         for token in tokens
         if token.name not in COMMENTS
     ]
+
+
+def _scan_around_number(text: str, problem: Exception) -> list[Token] | None:
+    """Where a number runs into a word, the tokens of an older scanner: those before, the number, those behind."""
+    start = problem.args[1] if len(problem.args) > 1 and isinstance(problem.args[1], int) else -1
+    number = _NUMBER.match(text, start) if start >= 0 and "trailing junk" in str(problem.args[0]) else None
+    if number is None:
+        return None
+    before, behind = scan(text[:start]), scan(text[number.end() :], numbers_end=True)
+    if before is None or behind is None:
+        return None
+    digits = Token(start, number.end(), "FCONST" if "." in number[0] else "ICONST", "NO_KEYWORD", number[0])
+    shifted = [replace(token, start=token.start + number.end(), end=token.end + number.end()) for token in behind]
+    return [*before, digits, *shifted]
+
+
+def scan_problem(text: str) -> ScanProblem | None:
+    """What the scanner says to a resource group statement that it cannot read: the grammar would let it get there."""
+    if not _GROUP_STATEMENT.match(text):
+        return None
+    try:
+        parser.scan(text)
+    except parser.ParseError as problem:
+        return ScanProblem(*problem.args)
+    except UnicodeError:
+        pass
+    return None
 
 
 def statements(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -133,29 +177,51 @@ class _Reader:
             return True
         return False
 
+    def sign(self) -> str:
+        """A minus that stands in front of a number; a plus says nothing."""
+        if self.skip("-"):
+            return "-"
+        self.skip("+")
+        return ""
+
     def finish(self) -> None:
         if self.peek() is not None:
             raise SyntaxProblem(self.peek())
 
     def name(self) -> str:
         token = self.take()
-        is_word = token.kind == "IDENT" or token.keyword != "NO_KEYWORD"
+        is_word = token.kind in ("IDENT", "UIDENT") or token.keyword != "NO_KEYWORD"
         if not is_word or token.keyword not in NAME_KINDS:
             raise SyntaxProblem(token)
-        name, notice = fold_name(token)
+        escape = "\\"
+        if token.kind == "UIDENT" and self.skip("uescape"):
+            escape = string_value(self.take())
+        name, notice = fold_name(token, escape)
         self.notices += [notice] if notice else []
         return name
 
 
-def fold_name(token: Token) -> tuple[str, Notice | None]:
-    """A name as the engine stores it: unquoted in lower case, cut at 63 bytes with a notice."""
+def fold_name(token: Token, escape: str = "\\") -> tuple[str, Notice | None]:
+    """A name as the engine stores it: unquoted in lower case (ASCII only), cut at 63 bytes with a notice."""
     text = token.text
-    name = text[1:-1].replace('""', '"') if text.startswith('"') else text.lower()
+    if token.kind == "UIDENT":
+        name = _unescaped(text[text.index('"') + 1 : -1].replace('""', '"'), escape)
+    else:
+        name = text[1:-1].replace('""', '"') if text.startswith('"') else text.translate(_CAPITALS)
     encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) <= MAX_NAME_BYTES:
         return name, None
     cut = encoded[:MAX_NAME_BYTES].decode("utf-8", "ignore")
     return cut, Notice("NOTICE", f'identifier "{name}" will be truncated to "{cut}"')
+
+
+def _unescaped(text: str, escape: str) -> str:
+    """What stands in U&"…": the escape character and four digits, or + and six."""
+
+    def character(match: re.Match[str]) -> str:
+        return escape if match["same"] else chr(int(match["long"] or match["short"], 16))
+
+    return re.sub(_ESCAPE.format(re.escape(escape)), character, text)
 
 
 def string_value(token: Token) -> str:
@@ -200,14 +266,12 @@ def _definition(reader: _Reader) -> tuple[tuple[str, Value], ...]:
 def _value(reader: _Reader) -> Value:
     token = reader.take()
     if token.text in ("-", "+"):
-        number = _value(reader)
-        if number.kind not in ("int", "float"):
-            raise SyntaxProblem(token)
-        return Value(number.kind, token.text.replace("+", "") + number.text)
-    if token.kind == "ICONST":
-        return Value("int", token.text)
-    if token.kind == "FCONST":
-        return Value("float", token.text)
+        number = reader.take()
+        if number.kind not in ("ICONST", "FCONST"):
+            raise SyntaxProblem(number)
+        return Value(_number_kind(number), token.text.replace("+", "") + number.text)
+    if token.kind in ("ICONST", "FCONST"):
+        return Value(_number_kind(token), token.text)
     if token.kind == "SCONST":
         return Value("string", string_value(token))
     if token.kind == "IDENT" or token.keyword != "NO_KEYWORD":
@@ -215,16 +279,23 @@ def _value(reader: _Reader) -> Value:
     raise SyntaxProblem(token)
 
 
+def _number_kind(token: Token) -> Literal["int", "float"]:
+    """Digits alone are an integer, however many: only ALTER's grammar minds that they may be too many."""
+    return "int" if token.text.isdigit() else "float"
+
+
 def _alter(reader: _Reader, name: str, alterable: Sequence[str], text_options: Sequence[str]) -> AlterGroup:
     reader.expect("set")
     option = reader.take()
     if option.word not in alterable:
         raise SyntaxProblem(option)
+    wanted = "SCONST" if option.word in text_options else "ICONST"
+    sign = "" if wanted == "SCONST" else reader.sign()
     token = reader.peek()
-    value = _value(reader)
-    if value.kind != ("string" if option.word in text_options else "int"):
+    if token is None or token.kind != wanted:
         raise SyntaxProblem(token)
-    return AlterGroup(name, option.word, value)
+    value = _value(reader)
+    return AlterGroup(name, option.word, replace(value, text=sign + value.text))
 
 
 def find_role_clause(text: str, tokens: Sequence[Token]) -> RoleClause | None:

@@ -23,6 +23,7 @@ _MAY_CHANGE_SESSION = re.compile(
 # In a query alone, only functions can.
 _QUERY_MAY_CHANGE_SESSION = re.compile(r"\b(set_config|gpops_sandbox_\w+)\b", re.IGNORECASE)
 _BYPASS = "gp_resource_group_bypass"
+_NAMES_BYPASS = re.compile(rf"\b{_BYPASS}\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class Gate:
         self._database = ""
         self.bypass = False
         self.alone = False  # in utility mode: no resource groups, no segments
+        self._catalog_bypass = False  # a SELECT on pg_catalog alone needs no slot
         self._queuing_timeout = 0
         self._stale = True  # role and settings have to be asked for before the next transaction
         self.tainted = False  # a function has queried without a slot: whatever comes next needs one
         self._entered = False  # the transaction that begins with the current message has passed its group
         self._queued = False
+        self._left_group: int | None = None  # whose queue was left without a slot, and whose name an idle row keeps
         self._query_began: float | None = None
         self._xact_began: float | None = None
         self.role = 0
@@ -63,6 +66,8 @@ class Gate:
         return {
             "group_oid": group.oid if group else None,
             "group_name": group.name if group else None,
+            "keeps_group": group is not None and group.oid == self._left_group,
+            "has_slot": self.ticket is not None and self.ticket.granted,
             "queued_since": self.ticket.since if self._queued and self.ticket else None,
             "query_began": self._query_began,
             "xact_began": self._xact_began,
@@ -85,6 +90,7 @@ class Gate:
             failure = await self.ask()
             if failure is not None:
                 return failure
+        self._left_group = None
         group = self._world.group_of(self.role)
         if self._world.activated and group is not None and (not is_sql or self._needs_slot(group, text, translation)):
             failure = await self._take_slot(group, text)
@@ -105,6 +111,12 @@ class Gate:
             self._query_began = self._xact_began = None
             self._world.touch()
 
+    def move(self, group: int) -> None:
+        """The transaction goes on in another group; the next one is in the role's own again."""
+        if self.ticket is not None and self.ticket.granted:
+            self._world.slots.move(self.ticket, group)
+            self._world.touch()
+
     async def ask(self) -> bytes | None:
         """Who the session is now, and what its settings say."""
         answer = await self._run_hidden(f"{ASK_MARK} SELECT pg_catalog.gpops_sandbox_whoami()")
@@ -117,6 +129,7 @@ class Gate:
         self._database = state["database"]
         self.bypass = state["bypass"] == "on"
         self.alone = state["mode"] == "utility"
+        self._catalog_bypass = state["catalog_bypass"] == "on"
         self._queuing_timeout = int(state["timeout"])
         self._stale = False
         self._world.touch()
@@ -135,7 +148,7 @@ class Gate:
             return True
         if bypass.is_free(text):
             return self._is_forbidden_bypass(text)
-        if self._world.profile.catalog_bypass and self._is_catalog_select(text):
+        if self._catalog_bypass and self._is_catalog_select(text):
             return False
         return translation is not None or self._has_room(group) or not bypass.cannot_parse(text)
 
@@ -145,7 +158,7 @@ class Gate:
         role = self._world.roles.get(self.role)
         if setting is None or setting.context != "superuser" or (role is not None and role.superuser):
             return False
-        return _BYPASS in text.lower() and not bypass.begins_with(text, "show")
+        return bool(_NAMES_BYPASS.search(text)) and not bypass.begins_with(text, "show")
 
     def _is_catalog_select(self, text: str) -> bool:
         select = bypass.catalog_select(text)
@@ -187,6 +200,8 @@ class Gate:
             self._query_began = self._xact_began = ticket.since
             return None
         self.leave()
+        if self._world.profile.keeps_group_after_wait:
+            self._left_group = ticket.group
         await self._world.unblock(ticket)
         return answer.error or wire.error("57014", "canceling statement due to resource group waiting timeout")
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-OptionKind = Literal["int", "cpuset", "auditor", "text"]
-SettingKind = Literal["bool", "int", "string"]
+OptionKind = Literal["int", "cpuset", "auditor", "io"]
+SettingKind = Literal["bool", "int", "ms", "string"]
 Context = Literal["internal", "postmaster", "superuser", "user"]
 
 ADMIN_OID = 6438
 DEFAULT_OID = 6437
 SYSTEM_OID = 6441
-BUILT_IN = frozenset({ADMIN_OID, DEFAULT_OID, SYSTEM_OID})
+CB_SYSTEM_OID = 6448
+BUILT_IN = frozenset({ADMIN_OID, DEFAULT_OID, SYSTEM_OID, CB_SYSTEM_OID})
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,28 @@ class Profile:
     cpu_option: str
     cpu_sums: bool  # the percentages of all groups may not exceed 100 together
     reset_by_cpuset: tuple[tuple[str, str], ...]
-    catalog_bypass: bool  # a SELECT on pg_catalog alone needs no slot
     one_command_message: str  # 25001 in a string of several commands without BEGIN
     duplicate_option: str
     bad_integer: str
     cgroup_warning_over: int | None = None
-    managers_role: str | None = None
+    managers_role: str | None = None  # whose members change groups beside superusers
+    group_changers: str = "superuser"  # who has to be asked, in the words of a refusal
+    admin_group_in_refusal: str = "admin_group"
     cores: int = 8
     family: str = ""  # whose SQL it has, where that is not its own name
     login_roles: tuple[str, ...] = ("gp_role", "gp_session_role")  # with which a login may ask for utility mode
     set_price: float = 480e-6  # seconds to tell the segments once of a setting that a function has entered and left
     bypass_lock_rows: int | None = None  # more lock rows on one segment do not fit into what bypass gives
     endless_rows: int | None = None  # as many rows of a function in a select list, in bypass, and the end never comes
+    more_sql: tuple[str, ...] = ()  # what a variant has on top
+    manager: str = "group"  # what gp_resource_manager says where groups are enforced
+    unknown_pid: str = "PID %s is not a PostgreSQL server process"
+    lock_waitstart: bool = False  # pg_locks says since when
+    old_words: bool = True  # PostgreSQL before 15: in 0_x a number ends and a word begins; refusals are terse
+    keeps_group_after_wait: bool = False  # a row whose wait was cancelled still names the group
+    move_timeout: bool = True  # gp_resource_group_move_timeout ends the wait for room in another group
+    unknown_group_of_move: str = 'resource group "%s" does not exist'
+    connections_role: str | None = None  # whose members have connection slots of their own
     limits: dict[str, Option] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,12 +100,19 @@ def _settings(server: str, number: str, gp_version: str, bypass: Context, *more:
         Setting("gp_session_role", "dispatch", context="postmaster"),
         Setting("gp_contentid", "-1", context="postmaster"),
         Setting("gp_resource_group_bypass", "off", "bool", bypass),
-        Setting("gp_resource_group_queuing_timeout", "0", "int"),
+        Setting("gp_resource_group_queuing_timeout", "0", "ms"),
         Setting("optimizer", "on", "bool"),
         *more,
     )
 
 
+_MOVE_TIMEOUT = Setting("gp_resource_group_move_timeout", "30s", "ms")
+_SINCE_7 = (
+    Setting("gp_resource_group_bypass_catalog_query", "on", "bool"),
+    Setting("gp_resource_group_bypass_direct_dispatch", "on", "bool"),
+    Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
+    Setting("gp_resource_group_cpu_priority", "10", "int", "postmaster"),
+)
 _CONCURRENCY = Option("concurrency", 1, "20", refusal="concurrency range is [0, 'max_connections']")
 _OVER_12 = "%s cannot run inside a transaction block"
 
@@ -123,13 +141,16 @@ GP6 = Profile(
         "90426",
         "6.24.3 build commit:25d3498a400ca5230e81abb94861f23389315213",
         "user",
+        Setting("gp_resource_group_bypass_catalog_query", "off", "bool"),
         Setting("gp_resource_group_cpu_limit", "0.9", context="postmaster"),
+        Setting("gp_resource_group_cpu_priority", "10", "int", "postmaster"),
         Setting("gp_resource_group_memory_limit", "0.7", context="postmaster"),
     ),
     cpu_option="cpu_rate_limit",
     cpu_sums=True,
     reset_by_cpuset=(("cpu_rate_limit", "-1"),),
-    catalog_bypass=False,
+    move_timeout=False,
+    unknown_group_of_move="cannot find resource group: %s",
     one_command_message="%s cannot be executed from a function or multi-command string",
     duplicate_option="Find duplicate resoure group resource type: %s",
     bad_integer='invalid input syntax for integer: "%s"',
@@ -137,6 +158,27 @@ GP6 = Profile(
     set_price=70e-6,
     bypass_lock_rows=40_000,
     endless_rows=20_000,
+)
+
+# The managed service's own fork of 6.
+GP6_MANAGED = replace(
+    GP6,
+    name="gp6-managed",
+    version=(
+        "PostgreSQL 9.4.26 (Greenplum Database 6.27.1-mdb build commit:cf29f5024d65f9b407911b6fbb24c17a0f6f545d) on"
+        " x86_64-unknown-linux-gnu, compiled by gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
+    ),
+    settings=(
+        *(each for each in GP6.settings if each.name != "gp_server_version"),
+        Setting(
+            "gp_server_version", "6.27.1-mdb build commit:cf29f5024d65f9b407911b6fbb24c17a0f6f545d", context="internal"
+        ),
+        _MOVE_TIMEOUT,
+    ),
+    managers_role="mdb_admin",
+    group_changers="mdb_admin",
+    more_sql=("managed",),
+    connections_role="mdb_admin",
 )
 
 _CPU_7 = (
@@ -173,11 +215,10 @@ GP7 = Profile(
         _MIN_COST,
     ),
     built_in_groups=_BUILT_IN_7,
-    settings=_settings("12.12", "120012", "7.0.0+src.20230627 build dev", "superuser"),
+    settings=_settings("12.12", "120012", "7.0.0+src.20230627 build dev", "superuser", *_SINCE_7),
     cpu_option="cpu_max_percent",
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
-    catalog_bypass=True,
     one_command_message=_OVER_12,
     duplicate_option="found duplicate resource group resource type: %s",
     bad_integer='invalid input syntax for type bigint: "%s"',
@@ -196,18 +237,21 @@ CB = Profile(
         *_CPU_7,
         Option("memory_quota", 5, "-1", also=-1, refusal="memory_quota range is [0, INT_MAX] or equals to -1"),
         _MIN_COST,
-        Option("io_limit", 7, "-1", "text"),
+        Option("io_limit", 7, "-1", "io"),
     ),
-    built_in_groups=_BUILT_IN_7,
-    settings=_settings("14.4", "140004", "2.0.0-incubating build dev", "user"),
+    built_in_groups=(*_BUILT_IN_7[:2], (CB_SYSTEM_OID, *_BUILT_IN_7[2][1:])),
+    settings=_settings("14.4", "140004", "2.0.0-incubating build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
     cpu_option="cpu_max_percent",
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
-    catalog_bypass=True,
     one_command_message=_OVER_12,
     duplicate_option="found duplicate resource group resource type: %s",
     bad_integer='invalid input syntax for type bigint: "%s"',
     managers_role="pg_manage_resource_groups",
+    admin_group_in_refusal='"admin_group"',
+    manager="group-v2",
+    lock_waitstart=True,
+    keeps_group_after_wait=True,
 )
 
 # The releases: what the recorded snapshot reserves to superusers, they allow to every role.
@@ -219,7 +263,22 @@ GP7GA = replace(
         " gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00 Bhuvnesh C."
     ),
     options=(*GP7.options, CB.limits["io_limit"]),
-    settings=_settings("12.12", "120012", "7.1.0 build dev", "user"),
+    settings=_settings("12.12", "120012", "7.1.0 build dev", "user", *_SINCE_7),
 )
 
-PROFILES = {profile.name: profile for profile in (GP6, GP7, GP7GA, CB)}
+# The branch main, on PostgreSQL 16.
+CB_MAIN = replace(
+    CB,
+    name="cbmain",
+    version=(
+        "PostgreSQL 16.9 (Apache Cloudberry 3.0.0-devel build dev) on x86_64-pc-linux-gnu, compiled by gcc"
+        " (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
+    ),
+    server_version="16.9",
+    settings=_settings("16.9", "160009", "3.0.0-devel build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
+    more_sql=("cbmain",),
+    unknown_pid="PID %s is not a PostgreSQL backend process",
+    old_words=False,
+)
+
+PROFILES = {profile.name: profile for profile in (GP6, GP6_MANAGED, GP7, GP7GA, CB, CB_MAIN)}

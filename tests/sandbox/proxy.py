@@ -91,8 +91,14 @@ class Proxy:
         left = self._world.max_connections - self._connections
         if left <= 0:
             raise Refused("53300", "sorry, too many clients already")
-        if left <= RESERVED and not (role is not None and role.superuser):
-            raise Refused("53300", "remaining connection slots are reserved for non-replication superuser connections")
+        if role is not None and role.superuser:
+            return
+        reserved = "remaining connection slots are reserved for non-replication superuser connections"
+        has_own = self._world.profile.connections_role
+        if has_own and left <= 2 * RESERVED and not (role is not None and role.has_connections):
+            raise Refused("53300", f"{reserved} or {has_own}")
+        if left <= RESERVED:
+            raise Refused("53300", reserved)
 
     async def _first_packet(self, client: _Streams) -> bytes:
         reader, writer = client

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from . import io_limit
 from .profiles import ADMIN_OID, BUILT_IN, Option, Profile
 
 FIRST_GROUP_OID = 16385
 INT_MAX = 2**31 - 1
+INT8_MAX = 2**63 - 1
 MAX_NAME_BYTES = 63
+MAX_CPUSET = 1024
 
 INVALID_VALUE = "22023"
 SYNTAX = "42601"
@@ -98,6 +101,7 @@ class Usage:
     transactions: Mapping[int, int] = field(default_factory=dict)
     max_connections: int = 400
     activated: bool = True
+    tablespaces: Mapping[str, int] = field(default_factory=lambda: io_limit.TABLESPACES)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def evaluate(
 ) -> Applied | Refused:
     """What the engine answers to one statement outside a transaction block."""
     try:
-        _check_privilege(statement, actor)
+        _check_privilege(profile, statement, actor)
         if isinstance(statement, CreateGroup):
             return _create(profile, state, statement, usage)
         if isinstance(statement, AlterGroup):
@@ -143,10 +147,12 @@ def evaluate(
         return refusal.refused
 
 
-def _check_privilege(statement: GroupStatement, actor: Actor) -> None:
+def _check_privilege(profile: Profile, statement: GroupStatement, actor: Actor) -> None:
+    verb = statement.tag.split()[0].lower()
     if not (actor.superuser or actor.manager):
-        verb = statement.tag.split()[0].lower()
-        raise Refusal("42501", f"must be superuser to {verb} resource groups")
+        raise Refusal("42501", f"must be {profile.group_changers} to {verb} resource groups")
+    if not actor.superuser and statement.name == "admin_group" and not isinstance(statement, CreateGroup):
+        raise Refusal("42501", f"must be superuser to {verb} resource group {profile.admin_group_in_refusal}")
 
 
 def _create(profile: Profile, state: GroupState, statement: CreateGroup, usage: Usage) -> Applied:
@@ -234,11 +240,10 @@ def _existing(state: GroupState, name: str) -> Group:
 
 def _checked(profile: Profile, option: Option, value: Value, usage: Usage) -> str:
     """One value, as it is stored; its form and range are checked before anything is looked up."""
-    if option.kind == "text":
-        return value.text
+    if option.kind == "io":
+        return _checked_io_limit(value.text, usage)
     if option.kind == "cpuset":
-        for part in value.text.split(";"):
-            cpuset_cores(part)
+        _check_cpuset(value.text)
         return value.text
     if option.kind == "auditor":
         if value.text not in ("vmtracker", "cgroup"):
@@ -251,9 +256,31 @@ def _checked(profile: Profile, option: Option, value: Value, usage: Usage) -> st
     return str(number)
 
 
+def _checked_io_limit(text: str, usage: Usage) -> str:
+    if not usage.activated:
+        raise Refusal(INVALID_VALUE, "resource group must be enabled to use io limit feature")
+    try:
+        return io_limit.normalised(text, usage.tablespaces)
+    except io_limit.IoLimitProblem as problem:
+        raise Refusal(problem.sqlstate, problem.message, problem.hint) from problem
+
+
+def _check_cpuset(text: str) -> None:
+    """One part for all, or one for the coordinator and one for the segments."""
+    parts = text.split(";")
+    if len(parts) > 2:
+        raise Refusal(SYNTAX, "cpuset invalid")
+    for part in parts:
+        if len(part) >= MAX_CPUSET:
+            raise Refusal(INVALID_VALUE, f"the length of cpuset reached the upper limit {MAX_CPUSET}")
+        cpuset_cores(part)
+
+
 def _integer(profile: Profile, name: str, value: Value) -> int:
     if value.kind == "int":
         number = int(value.text)
+        if not -INT8_MAX - 1 <= number <= INT8_MAX:
+            raise Refusal("22003", f'value "{value.text}" is out of range for type bigint')
         if not -INT_MAX - 1 <= number <= INT_MAX:
             raise Refusal(SYNTAX, f"capability {name} is out of range")
         return number

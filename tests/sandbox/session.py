@@ -24,7 +24,7 @@ CHUNK = 65536
 
 _IDLE = b"I"
 # Counters move with every transaction: only who asks for them makes the file follow at once.
-_ASKS_FOR_COUNTERS = re.compile(r"resgroup_status|\bexecute\b", re.IGNORECASE)
+_ASKS_FOR_COUNTERS = re.compile(r"resgroup_(status|move|get)|\bexecute\b", re.IGNORECASE)
 _ROLE_TAGS = (b"CREATE ROLE", b"ALTER ROLE", b"DROP ROLE", b"GRANT ROLE", b"REVOKE ROLE", b"DO\0", b"CALL\0")
 _ROLE_CHANGES = ("CREATE ROLE", "ALTER ROLE")
 _WATCHED = frozenset(b"ZENCTGWKS")  # the only kinds of message that are looked into
@@ -154,6 +154,9 @@ class Session:
             "client_port": self._peer[1],
             **self._gate.row(),
         }
+
+    def move(self, group: int) -> None:
+        self._gate.move(group)
 
     # --- from the client ---------------------------------------------------
 
@@ -365,6 +368,7 @@ class Session:
             self._holds_lock = True
         if isinstance(parsed.statement, DropGroup):
             await self._world.await_leavers()
+        await self._world.refresh_tablespaces()
         result = self._world.evaluate(parsed.statement, self._gate.role, self._gate.ticket)
         self._verdict = result if isinstance(result, Applied) else None
         # the engine reads the text twice, once for the group and once to run it, and so warns twice
@@ -419,9 +423,12 @@ class Session:
         return raw
 
     def _rewritten(self, raw: bytes) -> bytes:
-        report = reports.rewrite(raw, self._pid, self._messages, self._syntax)
+        older = self._world.profile.old_words
+        report = reports.rewrite(raw, self._pid, self._messages, self._syntax, shorter=older)
         if report.mark is not None and "entered" in report.mark:
             self._enter_function(report.mark["entered"], report.mark["rows"])
+        elif report.mark is not None and "move" in report.mark:
+            self._world.move(report.mark["move"], report.mark["group"])
         elif report.mark is not None:
             self._tag = report.mark["tag"]
             if report.mark["apply"] == self._pid and self._verdict is not None:

@@ -75,6 +75,13 @@ class Slots:
             group.queue.remove(ticket)
             group.queue_seconds += time.time() - ticket.since
 
+    def move(self, ticket: Ticket, oid: int) -> None:
+        """A slot of this group in place of the one that the ticket holds."""
+        if oid in self.groups and oid != ticket.group:
+            self.leave(ticket)
+            ticket.group = oid
+            self._grant(self.groups[oid], ticket)
+
     def _serve(self, oid: int) -> None:
         group = self.groups[oid]
         while group.queue and group.running < group.concurrency:

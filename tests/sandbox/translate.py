@@ -15,10 +15,12 @@ from .dialect import (
     SyntaxProblem,
     Token,
     find_role_clause,
+    fold_name,
     is_group_statement,
     is_role_statement,
     parse_group_statement,
     scan,
+    scan_problem,
     statements,
     string_value,
 )
@@ -31,6 +33,8 @@ ASK_MARK = "/*gpops ask*/"
 
 _TRUE = frozenset({"on", "true", "yes", "1", "t", "y"})
 _FALSE = frozenset({"off", "false", "no", "0", "f", "n"})
+_UNITS = {"d": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1000, "ms": 1}  # the largest first
+_DURATION = re.compile(r"\s*(\d+)\s*(ms|s|min|h|d)?\s*")
 
 
 @dataclass(frozen=True)
@@ -52,21 +56,23 @@ class Translator:
 
     def __post_init__(self) -> None:
         names = "|".join(re.escape(setting.name) for setting in self.profile.settings)
-        pattern = re.compile(rf"resource\s+group|resource(?=\s*(/\*|--))|{names}", re.IGNORECASE)
+        roles = r"create\s+(role|user|group)"
+        pattern = re.compile(rf"resource\s+group|resource(?=\s*(/\*|--))|{roles}|{names}", re.IGNORECASE)
         object.__setattr__(self, "_interesting", pattern)
 
     def translate(self, text: str, in_block: bool) -> Translation | None:
         """The translation, or nothing if PostgreSQL can have the text as it is."""
         if not self._interesting.search(text):
             return None
-        tokens = scan(text)
+        tokens = scan(text, self.profile.old_words)
         if tokens is None:
-            return None
+            problem = scan_problem(text)
+            return Translation(text, problem=problem) if problem else None
         parts = list(statements(tokens))
         try:
             return self._translate(text, parts, in_block)
-        except SyntaxProblem as problem:
-            return Translation(text, problem=problem)
+        except SyntaxProblem as found:
+            return Translation(text, problem=found)
 
     def _translate(self, text: str, parts: Sequence[list[Token]], in_block: bool) -> Translation | None:
         edits: list[tuple[int, int, str]] = []
@@ -101,7 +107,7 @@ class Translator:
     def _role_edits(self, text: str, tokens: Sequence[Token]) -> list[tuple[int, int, str]]:
         clause = find_role_clause(text, tokens)
         if clause is None:
-            return []
+            return self._silent_role_edits(text, tokens)
         notices = [] if self.activated else [_as_dict(disabled_warning())]
         order = {
             "create": clause.create,
@@ -111,6 +117,14 @@ class Translator:
             "notices": notices,
         }
         whole = text[tokens[0].start : tokens[-1].end]
+        return [(tokens[0].start, tokens[-1].end, call("role", json.dumps(order), whole))]
+
+    def _silent_role_edits(self, text: str, tokens: Sequence[Token]) -> list[tuple[int, int, str]]:
+        """A new role that says nothing of its group: the engine says which it gets."""
+        if not self.activated or tokens[0].word != "create":
+            return []
+        whole = text[tokens[0].start : tokens[-1].end]
+        order = {"create": True, "role": fold_name(tokens[2])[0], "group": None, "statement": whole, "notices": []}
         return [(tokens[0].start, tokens[-1].end, call("role", json.dumps(order), whole))]
 
     def _setting_edits(self, tokens: Sequence[Token], has_group: bool) -> list[tuple[int, int, str]]:
@@ -171,11 +185,21 @@ def canonical_value(setting: Setting, text: str) -> str | Refused:
         if lowered not in _TRUE | _FALSE:
             return Refused("22023", f'parameter "{setting.name}" requires a Boolean value')
         return "'on'" if lowered in _TRUE else "'off'"
-    if setting.kind == "int":
-        if not re.fullmatch(r"\s*\d+\s*(ms)?\s*", text):
+    if setting.kind in ("int", "ms"):
+        match = (_DURATION if setting.kind == "ms" else re.compile(r"\s*(\d+)\s*")).fullmatch(text)
+        if not match:
             return Refused("22023", f'invalid value for parameter "{setting.name}": "{text}"')
-        return f"'{int(text.replace('ms', ''))}'"
+        number = int(match[1])
+        return f"'{number}'" if setting.kind == "int" else f"'{shown_duration(number * _UNITS[match[2] or 'ms'])}'"
     return "'" + text.replace("'", "''") + "'"
+
+
+def shown_duration(milliseconds: int) -> str:
+    """As SHOW says it: in the largest unit that leaves no rest."""
+    for unit, size in _UNITS.items():
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return "0"
 
 
 def _block_after(words: Sequence[str], in_block: bool) -> bool:

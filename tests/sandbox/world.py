@@ -37,7 +37,12 @@ class Role:
     name: str
     superuser: bool
     manager: bool
+    has_connections: bool  # slots of their own for its members, beside those of superusers
     group: int
+
+
+def _is_member(role: str | None) -> str:
+    return f"pg_has_role(oid, '{role}', 'USAGE')" if role else "false"
 
 
 class Visible(Protocol):
@@ -47,6 +52,9 @@ class Visible(Protocol):
 
     def row(self) -> dict[str, object]:
         """Its columns."""
+
+    def move(self, group: int) -> None:
+        """Its transaction goes on in another group."""
 
 
 class World:
@@ -75,6 +83,7 @@ class World:
         self._dirty = True
         self._flusher: asyncio.TimerHandle | None = None
         self._sess_id = 0
+        self._tablespaces: dict[str, int] = {}
         self.groups = self._load_groups()
         self._configure()
 
@@ -106,12 +115,13 @@ class World:
     # --- roles -------------------------------------------------------------
 
     async def refresh_roles(self) -> None:
-        manager = self.profile.managers_role
-        is_manager = f"pg_has_role(oid, '{manager}', 'USAGE')" if manager else "false"
-        rows = await self.helper.query(f"SELECT oid, rolname, rolsuper, {is_manager}, rolresgroup FROM pg_authid")
+        manages, connects = map(_is_member, (self.profile.managers_role, self.profile.connections_role))
+        rows = await self.helper.query(
+            f"SELECT oid, rolname, rolsuper, {manages}, {connects}, rolresgroup FROM pg_authid"
+        )
         self.roles = {
-            int(oid): Role(int(oid), name, superuser == "t", managing == "t", int(group))
-            for oid, name, superuser, managing, group in (map(str, row) for row in rows)
+            int(oid): Role(int(oid), name, superuser == "t", managing == "t", connecting == "t", int(group))
+            for oid, name, superuser, managing, connecting, group in (map(str, row) for row in rows)
         }
         self.touch()
 
@@ -125,6 +135,13 @@ class World:
 
     # --- groups ------------------------------------------------------------
 
+    async def refresh_tablespaces(self) -> None:
+        """Their oids, for engines that put them in the place of names."""
+        if "io_limit" not in self.profile.limits:
+            return
+        rows = await self.helper.query("SELECT spcname, oid FROM pg_tablespace")
+        self._tablespaces = {str(name): int(str(oid)) for name, oid in rows}
+
     def evaluate(self, statement: GroupStatement, role_oid: int, own_slot: Ticket | None) -> Applied | Refused:
         role = self.roles.get(role_oid)
         actor = Actor(role is not None and role.superuser, role is not None and role.manager)
@@ -133,9 +150,18 @@ class World:
             for oid, group in self.slots.groups.items()
         }
         usage = Usage(
-            frozenset(role.group for role in self.roles.values()), transactions, self.max_connections, self.activated
+            frozenset(role.group for role in self.roles.values()),
+            transactions,
+            self.max_connections,
+            self.activated,
+            self._tablespaces,
         )
         return rules.evaluate(self.profile, self.groups, statement, actor, usage)
+
+    def move(self, pid: int, group: int) -> None:
+        session = self.sessions.get(pid)
+        if session is not None:
+            session.move(group)
 
     async def await_leavers(self) -> None:
         """A backend vanishes from the process list just before its connection ends: nobody shall see between."""

@@ -8,14 +8,14 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog
 AS $$ SELECT pg_catalog.pg_read_file('{{state}}')::jsonb $$;
 
 CREATE FUNCTION pg_catalog.gpops_sandbox_sessions() RETURNS TABLE (
-    pid int, sess_id int, group_oid oid, group_name text, client_addr inet, client_port int,
-    queued_since timestamptz, query_began timestamptz, xact_began timestamptz)
+    pid int, sess_id int, group_oid oid, group_name text, keeps_group boolean, has_slot boolean, client_addr inet,
+    client_port int, queued_since timestamptz, query_began timestamptz, xact_began timestamptz)
 LANGUAGE sql VOLATILE AS $$
-    SELECT s.pid, s.sess_id, s.group_oid, s.group_name, s.client_addr::inet, s.client_port,
-           to_timestamp(s.queued_since), to_timestamp(s.query_began), to_timestamp(s.xact_began)
+    SELECT s.pid, s.sess_id, s.group_oid, s.group_name, s.keeps_group, s.has_slot, s.client_addr::inet,
+           s.client_port, to_timestamp(s.queued_since), to_timestamp(s.query_began), to_timestamp(s.xact_began)
     FROM jsonb_to_recordset(pg_catalog.gpops_sandbox_state() -> 'sessions') AS s(
-        pid int, sess_id int, group_oid oid, group_name text, client_addr text, client_port int,
-        queued_since float8, query_began float8, xact_began float8)
+        pid int, sess_id int, group_oid oid, group_name text, keeps_group boolean, has_slot boolean, client_addr text,
+        client_port int, queued_since float8, query_began float8, xact_began float8)
 $$;
 
 CREATE FUNCTION pg_catalog.gpops_sandbox_groups() RETURNS TABLE (
@@ -115,6 +115,13 @@ BEGIN
     END IF;
     EXECUTE o ->> 'statement';
     SELECT r.oid, r.rolsuper INTO changed FROM pg_catalog.pg_roles r WHERE r.rolname = o ->> 'role';
+    IF wanted IS NULL THEN
+        RAISE NOTICE 'resource group required -- using % resource group "%_group"',
+            CASE WHEN changed.rolsuper THEN 'admin' ELSE 'default' END,
+            CASE WHEN changed.rolsuper THEN 'admin' ELSE 'default' END;
+        PERFORM pg_catalog.gpops_sandbox_mark('CREATE ROLE');
+        RETURN;
+    END IF;
     IF wanted = 'none' THEN
         wanted := CASE WHEN changed.rolsuper THEN 'admin_group' ELSE 'default_group' END;
         RAISE NOTICE 'resource group required -- using default resource group "%"', wanted;
@@ -163,6 +170,13 @@ CREATE FUNCTION pg_catalog.current_setting(text, boolean) RETURNS text LANGUAGE 
     SELECT pg_catalog.gpops_sandbox_current_setting(pg_catalog.gpops_sandbox_setting_name($1), $2)
 $$;
 
+-- Durations: SHOW says 30s where pg_settings says 30000.
+CREATE FUNCTION pg_catalog.gpops_sandbox_ms(shown text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT m[1]::bigint * CASE coalesce(m[2], 'ms') WHEN 'ms' THEN 1 WHEN 's' THEN 1000 WHEN 'min' THEN 60000
+                               WHEN 'h' THEN 3600000 ELSE 86400000 END
+    FROM regexp_matches($1, '^\s*(\d+)\s*(ms|s|min|h|d)?\s*$') AS m
+$$;
+
 CREATE FUNCTION pg_catalog.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     IF lower($1) = ANY ('{{{superuser_settings}}}') AND NOT pg_catalog.gpops_sandbox_is_super() THEN
@@ -183,10 +197,15 @@ CREATE VIEW pg_catalog.pg_settings AS
            a.sourcefile, a.sourceline, a.pending_restart
     FROM pg_catalog.pg_show_all_settings() a
     UNION ALL
-    SELECT s.name, current_setting(s.name), CASE WHEN s.name LIKE '%timeout' THEN 'ms' END, 'Greenplum', s.name, NULL,
-           s.context, CASE s.kind WHEN 'int' THEN 'integer' ELSE s.kind END, 'default',
-           NULL, NULL, NULL, s.value, s.value, NULL, NULL, false
-    FROM json_to_recordset('{{own_settings}}') AS s(name text, value text, kind text, context text);
+    SELECT s.name,
+           CASE s.kind WHEN 'ms' THEN pg_catalog.gpops_sandbox_ms(current_setting(s.name))::text
+                       ELSE current_setting(s.name) END,
+           CASE s.kind WHEN 'ms' THEN 'ms' END, 'Greenplum', s.name, NULL,
+           s.context, CASE WHEN s.kind IN ('int', 'ms') THEN 'integer' ELSE s.kind END, 'default',
+           NULL, NULL, NULL, v.raw, v.raw, NULL, NULL, false
+    FROM json_to_recordset('{{own_settings}}') AS s(name text, value text, kind text, context text),
+         LATERAL (SELECT CASE s.kind WHEN 'ms' THEN pg_catalog.gpops_sandbox_ms(s.value)::text
+                                     ELSE s.value END AS raw) v;
 CREATE RULE pg_settings_n AS ON UPDATE TO pg_catalog.pg_settings DO INSTEAD NOTHING;
 CREATE RULE pg_settings_u AS ON UPDATE TO pg_catalog.pg_settings WHERE new.name = old.name
     DO SELECT set_config(old.name, new.setting, false);
@@ -217,7 +236,8 @@ CREATE FUNCTION pg_catalog.gpops_sandbox_whoami() RETURNS text LANGUAGE sql STAB
     SELECT json_build_object(
         'database', current_database(), 'role', quote_ident(current_user)::regrole::oid::bigint,
         'bypass', current_setting('gp_resource_group_bypass'), 'mode', current_setting('gp_role'),
-        'timeout', current_setting('gp_resource_group_queuing_timeout'))::text
+        'catalog_bypass', current_setting('gp_resource_group_bypass_catalog_query'),
+        'timeout', pg_catalog.gpops_sandbox_ms(current_setting('gp_resource_group_queuing_timeout')))::text
 $$;
 
 -- Signals -------------------------------------------------------------------------------------------------
@@ -244,12 +264,13 @@ BEGIN
     FROM pg_catalog.pg_stat_get_activity($1) a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
     WHERE NOT pg_catalog.gpops_sandbox_is_helper($1);
     IF NOT FOUND THEN
-        RAISE WARNING 'PID % is not a PostgreSQL server process', $1;
+        RAISE WARNING USING MESSAGE = format('{{unknown_pid}}', $1);
         RETURN false;
     END IF;
     refusal := pg_catalog.gpops_sandbox_signal_refusal(verb, target.usesysid, target.rolsuper);
     IF refusal IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = refusal;
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = split_part(refusal, E'\n', 1),
+            DETAIL = split_part(refusal, E'\n', 2);
     END IF;
     IF message <> '' THEN
         PERFORM pg_catalog.gpops_sandbox_leave_message($1, message);
@@ -285,15 +306,52 @@ CREATE FUNCTION pg_catalog.gpops_sandbox_group_status() RETURNS TABLE (
 LANGUAGE sql VOLATILE AS $$
     SELECT g.oid, g.name, g.running, g.queueing, g.queued, g.executed, make_interval(secs => g.queue_seconds)
     FROM pg_catalog.gpops_sandbox_groups() g
-    WHERE current_setting('gp_resource_manager') = 'group'
+    WHERE current_setting('gp_resource_manager') LIKE 'group%'
 $$;
+
+-- Moves a transaction into another group: waits for room there, then the proxy is told.
+CREATE FUNCTION pg_catalog.gpops_sandbox_move(pid int, wanted text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    target oid;
+    began timestamptz := clock_timestamp();
+    mover record;
+BEGIN
+    IF current_setting('gp_resource_manager') NOT LIKE 'group%' THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'resource group is not enabled';
+    ELSIF NOT (pg_catalog.gpops_sandbox_is_super() OR pg_has_role('{{movers_role}}', 'USAGE')) THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'must be {{group_changers}} to move query';
+    END IF;
+    SELECT g.oid INTO target FROM pg_catalog.gpops_sandbox_groups() g WHERE g.name = wanted;
+    IF target IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('{{unknown_group_of_move}}', wanted);
+    END IF;
+    LOOP
+        SELECT s.has_slot, s.group_oid INTO mover FROM pg_catalog.gpops_sandbox_sessions() s WHERE s.pid = $1;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('cannot find process: %s', $1);
+        ELSIF NOT mover.has_slot THEN
+            RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('process %s is in IDLE state', $1);
+        ELSIF mover.group_oid = target THEN
+            RETURN true;
+        END IF;
+        EXIT WHEN EXISTS (SELECT FROM pg_catalog.gpops_sandbox_groups() g
+                          WHERE g.oid = target AND g.running < (g.limits ->> 'concurrency')::int);
+        IF {{move_timeout}} AND clock_timestamp() > began + make_interval(secs =>
+            pg_catalog.gpops_sandbox_ms(current_setting('gp_resource_group_move_timeout', true)) / 1000.0) THEN
+            RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = 'target process failed to move to a new group';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RAISE INFO USING ERRCODE = 'GPSBX', MESSAGE = jsonb_build_object('move', $1, 'group', target::bigint)::text;
+    RETURN true;
+END $$;
 
 -- Locks and segments --------------------------------------------------------------------------------------
 
 ALTER VIEW pg_catalog.pg_locks RENAME TO gpops_sandbox_pg_locks;
 CREATE VIEW pg_catalog.pg_locks AS
     SELECT l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
-           l.objsubid, l.virtualtransaction, l.pid, l.mode, l.granted, l.fastpath,
+           l.objsubid, l.virtualtransaction, l.pid, l.mode, l.granted, l.fastpath,{{lock_waitstart}}
            coalesce(s.sess_id, 0) AS mppsessionid, true AS mppiswriter, -1 AS gp_segment_id
     FROM pg_catalog.pg_lock_status() l
     LEFT JOIN pg_catalog.gpops_sandbox_sessions() s ON s.pid = l.pid
@@ -325,10 +383,10 @@ CREATE VIEW pg_catalog.gpops_sandbox_activity AS
            CASE WHEN s.backend_start IS NOT NULL AND x.queued_since IS NOT NULL AND s.state = 'active'
                 THEN clock_timestamp() - x.queued_since END AS queue_time,
            CASE WHEN s.backend_start IS NULL THEN NULL
-                WHEN s.state = 'idle' OR s.state IS NULL OR x.group_oid IS NULL THEN 0::oid
+                WHEN (s.state = 'idle' AND NOT x.keeps_group) OR s.state IS NULL OR x.group_oid IS NULL THEN 0::oid
                 ELSE x.group_oid END AS rsgid,
            CASE WHEN s.backend_start IS NULL THEN NULL
-                WHEN s.state = 'idle' OR s.state IS NULL OR x.group_oid IS NULL THEN 'unknown'
+                WHEN (s.state = 'idle' AND NOT x.keeps_group) OR s.state IS NULL OR x.group_oid IS NULL THEN 'unknown'
                 ELSE x.group_name END AS rsgname,
            x.group_name
     FROM pg_catalog.pg_stat_get_activity(NULL) s

@@ -72,3 +72,7 @@ CREATE VIEW gp_toolkit.gp_resgroup_status_per_segment AS
     FROM pg_catalog.gpops_sandbox_group_status() g, pg_catalog.gp_segment_configuration c;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA gp_toolkit TO PUBLIC;
+
+CREATE FUNCTION gp_toolkit.pg_resgroup_move_query(session_id int, groupid text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT pg_catalog.gpops_sandbox_move($1, $2)
+$$;

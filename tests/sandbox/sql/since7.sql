@@ -45,3 +45,7 @@ CREATE VIEW gp_toolkit.gp_resgroup_role AS
     FROM pg_catalog.pg_roles r JOIN pg_catalog.gpops_sandbox_groups() g ON g.oid = r.rolresgroup;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA gp_toolkit TO PUBLIC;
+
+CREATE FUNCTION pg_catalog.pg_resgroup_move_query(session_id int, groupid text) RETURNS boolean LANGUAGE sql STRICT AS $$
+    SELECT pg_catalog.gpops_sandbox_move($1, $2)
+$$;

@@ -138,7 +138,7 @@ class Scene:
         return hanging
 
     def is_queued(self, pid: int) -> bool:
-        waits = "waiting_reason = 'resgroup'" if self.box.profile == "gp6" else "wait_event_type = 'ResourceGroup'"
+        waits = "waiting_reason = 'resgroup'" if self.box.family == "gp6" else "wait_event_type = 'ResourceGroup'"
         return bool(self.admin.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND {waits}"))
 
     def concurrency(self, value: int) -> None:

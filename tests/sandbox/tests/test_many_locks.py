@@ -100,14 +100,14 @@ def test_bypass_has_little_memory_on_gp6(box: Sandbox, admin: Client) -> None:
     admin.run("SELECT pg_catalog.gpops_sandbox_make_locks(120000, 2)")
     assert bypass.one(MADE) >= 80000
     admin.run("SELECT pg_catalog.gpops_sandbox_add_lock(1, 1, true)")  # more than 40,000 on segment 0
-    if box.profile == "gp6":
+    if box.family == "gp6":
         code, message = bypass.error(COUNT)
         assert code == "53200"
         assert message.startswith("Out of memory.  Failed on request of size ")
     admin.run("SELECT pg_catalog.gpops_sandbox_make_locks(15000, 2)")
     for sql in (COUNT, "SELECT count(*) FROM mdb_toolkit.pg_locks()", f"{COUNT} WHERE NOT granted"):
         usual.run(sql)
-        if box.profile != "gp6":
+        if box.family != "gp6":
             bypass.run(sql)
             continue
         with pytest.raises(psycopg2.Error) as caught:

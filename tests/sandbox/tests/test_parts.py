@@ -30,6 +30,9 @@ def translated(text: str, translator: Translator = SIX) -> Translation:
         ("ALTER RESOURCE/* x */ GROUP g SET CONCURRENCY +7", AlterGroup("g", "concurrency", Value("int", "7"))),
         ("ALTER RESOURCE GROUP g SET cpuset '1''2'", AlterGroup("g", "cpuset", Value("string", "1'2"))),
         ("CREATE RESOURCE GROUP g", CreateGroup("g")),
+        ('DROP RESOURCE GROUP U&"\\0441\\+00043B!\\\\"', DropGroup("сл!\\")),
+        ("DROP RESOURCE GROUP U&\"d!0061\" UESCAPE '!'", DropGroup("da")),
+        ("DROP RESOURCE GROUP Слон資源", DropGroup("Слон資源")),
         (
             "CREATE RESOURCE GROUP g WITH (a=1.5, \"B\"=-2, c='x', d=on, e)",
             CreateGroup(
@@ -64,6 +67,13 @@ def test_group_statements(text: str, statement: object) -> None:
         ("CREATE RESOURCE GROUP g WITH (a=1", "end of input"),
         ("CREATE RESOURCE GROUP g WITH (a=1,)", '")"'),
         ("CREATE RESOURCE GROUP g WITH (a=1) x", '"x"'),
+        ("CREATE RESOURCE GROUP g WITH (a=-x)", '"x"'),
+        ("ALTER RESOURCE GROUP g SET concurrency -1.5", '"1.5"'),
+        ("ALTER RESOURCE GROUP g SET concurrency 2147483648", '"2147483648"'),
+        ("ALTER RESOURCE GROUP g SET concurrency 5x", '"x"'),
+        ("CREATE RESOURCE GROUP 0_x", '"0"'),
+        ("ALTER RESOURCE GROUP 'unterminated", '"\'unterminated"'),
+        ('DROP RESOURCE GROUP ""', '""""'),
     ],
 )
 def test_syntax_errors(text: str, near: str) -> None:
@@ -83,8 +93,9 @@ def test_syntax_errors(text: str, near: str) -> None:
         "SELECT 1 -- DROP RESOURCE GROUP g",
         "INSERT INTO t VALUES ('gp_resource_group_bypass')",
         'CREATE TABLE resource ("group" int)',
-        "CREATE ROLE r LOGIN",
-        "ALTER RESOURCE GROUP 'unterminated",
+        "ALTER ROLE r LOGIN",
+        "CREATE USER MAPPING FOR r SERVER s",
+        "SELECT 'unterminated resource group",
         "SET max_connections = 5",
     ],
 )
@@ -93,7 +104,7 @@ def test_what_is_left_alone(text: str) -> None:
 
 
 def test_settings() -> None:
-    prefixed = "SET LOCAL gpops_sandbox.gp_resource_group_queuing_timeout TO '5'"
+    prefixed = "SET LOCAL gpops_sandbox.gp_resource_group_queuing_timeout TO '5ms'"
     assert translated("SET LOCAL GP_Resource_Group_Queuing_Timeout TO 5").text == prefixed
     assert translated("show server_version_num").text == "show gpops_sandbox.server_version_num"
     assert translated("SET work_mem=1; SET optimizer=no").text == "SET work_mem=1; SET gpops_sandbox.optimizer='off'"
@@ -151,6 +162,7 @@ def test_calls_outside() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "SELECT * FROM mdb_toolkit.pg_locks(), pg_catalog.pg_class, public.t",
         "WITH c AS (SELECT 1) SELECT * FROM c, pg_catalog.pg_class",
         "SELECT 1 INTO t FROM pg_catalog.pg_class",
         "VALUES ('pg_catalog')",

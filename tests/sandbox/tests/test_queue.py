@@ -12,6 +12,7 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 from sandbox import Sandbox
+from sandbox.profiles import PROFILES
 from sandbox.tests.clients import Client, Hanging, Scene, scene, until
 
 
@@ -75,10 +76,9 @@ def test_cancel_function_request_and_message(full: Scene) -> None:
     waiting = full.queue(client)
     client.connection.cancel()
     assert waiting.problem().pgcode == "57014"
-    if full.box.profile != "cb":
-        waiting = full.queue(client)
-        full.admin.run(f"SELECT pg_cancel_backend({client.pid}, 'make room')")
-        assert waiting.problem().diag.message_primary == 'canceling statement due to user request: "make room"'
+    waiting = full.queue(client)
+    full.admin.run(f"SELECT pg_cancel_backend({client.pid}, 'make room')")
+    assert waiting.problem().diag.message_primary == 'canceling statement due to user request: "make room"'
 
 
 def test_terminate_ends_the_queued_session(full: Scene) -> None:
@@ -140,7 +140,7 @@ def test_queued_row(full: Scene) -> None:
     columns = "state, query, rsgname, query_start > backend_start, xact_start IS NOT NULL"
     row = full.admin.run(f"SELECT {columns} FROM pg_stat_activity WHERE pid = {client.pid}")[0]
     assert row == ("active", sql, full.name, True, True)
-    if full.box.profile == "gp6":
+    if full.box.family == "gp6":
         extra = full.admin.run(
             "SELECT waiting, waiting_reason, rsgqueueduration > interval '0' FROM pg_stat_activity"
             f" WHERE pid = {client.pid}"
@@ -155,7 +155,7 @@ def test_queued_row(full: Scene) -> None:
 
 
 def test_status_counts(full: Scene) -> None:
-    name = "rsgname" if full.box.profile == "gp6" else "groupname"
+    name = "rsgname" if full.box.family == "gp6" else "groupname"
     columns = "num_running, num_queueing, num_queued, num_executed"
     sql = f"SELECT {columns} FROM gp_toolkit.gp_resgroup_status WHERE {name} = '{full.name}'"
     assert full.admin.run(sql) == [(1, 0, 0, 1)]
@@ -272,12 +272,17 @@ def test_bypass_by_connection_option(box: Sandbox) -> None:
     with scene(box) as stage:
         stage.hold()
         options = "-c gp_resource_group_bypass=on"
-        if box.profile in EVERYBODYS:
+        if anybody_may_bypass(box):
             assert stage.open(options=options).run("SELECT 1") == [(1,)]
         else:
             with pytest.raises(psycopg2.OperationalError, match="permission denied to set parameter"):
                 stage.open(options=options)
             assert stage.open("gpadmin", options=options).one("SHOW gp_resource_group_bypass") == "on"
+
+
+def anybody_may_bypass(box: Sandbox) -> bool:
+    setting = PROFILES[box.profile].setting("gp_resource_group_bypass")
+    return setting is not None and setting.context == "user"
 
 
 SINCE_7 = ["gp7", "gp7ga", "cb"]
@@ -292,6 +297,7 @@ CATALOG = [
         " LEFT JOIN pg_catalog.pg_class c ON c.oid = g JOIN (VALUES (1)) v (a) ON v.a = g WHERE n.oid = 11"
     ),
     "(SELECT oid FROM pg_catalog.pg_class LIMIT 1) UNION ALL SELECT oid FROM pg_catalog.pg_resgroup",
+    "SELECT n.oid FROM pg_catalog.pg_namespace n, pg_catalog.generate_series(1, 2)",
 ]
 NOT_CATALOG = [
     "SELECT 1",
@@ -411,6 +417,18 @@ def test_the_setting_is_the_superusers(start_box: Callable[..., Sandbox]) -> Non
         assert boss.one("SHOW gp_resource_group_bypass") == "off"
 
 
+def test_catalog_selects_by_the_setting(box: Sandbox) -> None:
+    with scene(box, 0) as stage:
+        client = stage.open()
+        assert client.one("SHOW gp_resource_group_bypass_catalog_query") == ("off" if box.family == "gp6" else "on")
+        client.run("SET gp_resource_group_bypass_catalog_query = true")
+        client.run(CATALOG[0])
+        client.run("SET gp_resource_group_bypass_catalog_query = false")
+        waiting = stage.queue(client, CATALOG[0])
+        client.connection.cancel()
+        waiting.problem()
+
+
 @pytest.mark.parametrize("profile", ["gp6", "gp7"])
 def test_where_nothing_can_pass(start_box: Callable[..., Sandbox], profile: str) -> None:
     with scene(start_box(profile, bypass=False)) as stage:
@@ -431,3 +449,62 @@ def test_without_resource_groups_nothing_waits(start_box: Callable[..., Sandbox]
         assert any("resource group is disabled" in notice for notice in stage.admin.notices)
         assert stage.admin.run("SELECT * FROM gp_toolkit.gp_resgroup_status") == []
         assert stage.admin.one("SELECT count(*) FROM gp_toolkit.gp_resgroup_config") == 3
+
+
+# --- into another group --------------------------------------------------------
+
+
+def move(box: Sandbox, pid: int, group: str) -> str:
+    schema = "gp_toolkit" if box.family == "gp6" else "pg_catalog"
+    return f"SELECT {schema}.pg_resgroup_move_query({pid}, '{group}')"
+
+
+def running(scene: Scene, group: str) -> int:
+    name = "rsgname" if scene.box.family == "gp6" else "groupname"
+    sql = f"SELECT num_running FROM gp_toolkit.gp_resgroup_status WHERE {name} = '{group}'"
+    return int(scene.admin.one(sql))
+
+
+def test_a_moved_transaction_gives_its_slot_to_who_waits(box: Sandbox) -> None:
+    with scene(box) as stage:
+        holder, waiter = stage.hold(), stage.open()
+        waiting = stage.queue(waiter, "BEGIN")
+        assert stage.admin.one(move(box, holder.pid, "default_group")) is True
+        waiting.rows()
+        assert (running(stage, stage.name), running(stage, "default_group")) == (1, 1)
+        shown = f"SELECT rsgname FROM pg_stat_activity WHERE pid = {holder.pid}"
+        assert stage.admin.one(shown) == "default_group"
+        assert stage.admin.one(move(box, holder.pid, "default_group")) is True
+        holder.run("COMMIT")
+        until(lambda: running(stage, "default_group") == 0)
+        again = stage.queue(holder, "BEGIN")  # the next transaction is in the role's own group
+        waiter.run("COMMIT")
+        again.rows()
+
+
+def test_a_move_waits_for_room(box: Sandbox) -> None:
+    with scene(box) as stage, scene(box, 5) as other:
+        stage.hold()
+        moved = other.hold()
+        other.admin.run("SET statement_timeout = 200")
+        assert other.admin.error(move(box, moved.pid, stage.name))[0] == "57014"
+        other.admin.run("RESET statement_timeout")
+        waiting = Hanging(other.admin, move(box, moved.pid, stage.name))
+        time.sleep(0.2)
+        assert waiting.waits
+        stage.concurrency(2)
+        assert waiting.rows() == [(True,)]
+
+
+def test_what_cannot_be_moved(full: Scene) -> None:
+    idle, queued = full.open(), full.open()
+    idle.run("SET work_mem = '1MB'")
+    full.queue(queued)
+    for client in (idle, queued):
+        message = f"process {client.pid} is in IDLE state"
+        assert full.admin.error(move(full.box, client.pid, "default_group")) == ("42704", message)
+    assert full.admin.error(move(full.box, 99999999, "default_group")) == ("42704", "cannot find process: 99999999")
+    missing = ("42704", PROFILES[full.box.profile].unknown_group_of_move % "nosuch")
+    assert full.admin.error(move(full.box, idle.pid, "nosuch")) == missing
+    who = PROFILES[full.box.profile].group_changers
+    assert full.open("sammy").error(move(full.box, 1, "default_group")) == ("42501", f"must be {who} to move query")

@@ -204,7 +204,8 @@ def test_admin_group_keeps_one(gp6: Engine) -> None:
 def test_managers_of_cloudberry() -> None:
     engine = Engine(CB)
     manager = Actor(superuser=False, manager=True)
-    assert engine.run(create(cpu_max_percent=95, io_limit="pg_default:rbps=1"), manager) is None
+    assert engine.run(create(cpu_max_percent=95, io_limit="pg_default:rbps=1000"), manager) is None
+    assert engine.limits()["io_limit"] == "1663:rbps=1000,wbps=max,riops=max,wiops=max"
     assert engine.notices == []
     assert engine.limits()["memory_quota"] == "-1"
 

@@ -309,7 +309,7 @@ def test_all_functions_of_the_toolkit_have_a_set_clause(box: Sandbox) -> None:
 
 
 def test_utility_mode(box: Sandbox) -> None:
-    name = "gp_session_role" if box.profile == "gp6" else "gp_role"
+    name = "gp_session_role" if box.family == "gp6" else "gp_role"
     with scene(box) as stage:
         stage.hold()
         stage.admin.run("SELECT pg_catalog.gpops_sandbox_make_locks(300000)")
@@ -329,7 +329,7 @@ def test_utility_mode(box: Sandbox) -> None:
         stage.admin.run("SELECT pg_catalog.gpops_sandbox_clear_locks()")
         with pytest.raises(psycopg2.OperationalError, match="invalid value for parameter"):
             stage.open(options=f"-c {name}=nonsense")
-        if box.profile == "gp6":
+        if box.family == "gp6":
             with pytest.raises(psycopg2.OperationalError, match="cannot be changed"):
                 stage.open(options="-c gp_role=utility")
         assert stage.open("gpadmin", options=f"-c {name}=dispatch").one("SHOW gp_role") == "dispatch"

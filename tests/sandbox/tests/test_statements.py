@@ -14,6 +14,7 @@ import psycopg
 import psycopg2
 import pytest
 from sandbox import Sandbox
+from sandbox.profiles import PROFILES
 from sandbox.tests.clients import CPU, Client, Hanging, Scene, scene, until
 
 
@@ -47,7 +48,7 @@ def test_statement_among_others_undoes_all(full: Scene) -> None:
     full.admin.run("CREATE TABLE among (a int)")
     sql = f"INSERT INTO among VALUES (1); ALTER RESOURCE GROUP {full.name} SET concurrency 9; SELECT 1"
     code, message = full.admin.error(sql)
-    expected = "from a function or multi-command string" if full.box.profile == "gp6" else "inside a transaction block"
+    expected = "from a function or multi-command string" if full.box.family == "gp6" else "inside a transaction block"
     assert (code, expected in message) == ("25001", True)
     assert full.admin.one("SELECT count(*) FROM among") == 0
     full.admin.run("DROP TABLE among")
@@ -62,7 +63,7 @@ def test_role_statements_roll_back(full: Scene) -> None:
     admin.run("BEGIN")
     admin.run(f"ALTER ROLE {full.name} RESOURCE GROUP none")
     admin.run("ROLLBACK")
-    own = f"SELECT rolresgroup IN (6437, 6438, 6441) FROM pg_roles WHERE rolname = '{full.name}'"
+    own = f"SELECT rolresgroup IN (6437, 6438, 6441, 6448) FROM pg_roles WHERE rolname = '{full.name}'"
     assert admin.one(own) is False
     assert admin.error(f"DROP RESOURCE GROUP {full.name}")[0] == "2BP01"
 
@@ -73,6 +74,21 @@ def test_drop_with_running_transaction(box: Sandbox) -> None:
         stage.admin.run(f"ALTER ROLE {stage.name} RESOURCE GROUP none")
         code, message = stage.admin.error(f"DROP RESOURCE GROUP {stage.name}")
         assert (code, message) == ("2BP01", f'cannot drop resource group "{stage.name}"')
+
+
+def test_new_role_is_told_its_group(start_box: Callable[..., Sandbox], box: Sandbox) -> None:
+    admin = Client(box)
+    for sql, kind in (("CREATE ROLE plain", "default"), ("CREATE USER boss SUPERUSER", "admin")):
+        admin.connection.notices.clear()
+        assert admin.tag(sql) == "CREATE ROLE"
+        assert admin.notices == [f'NOTICE:  resource group required -- using {kind} resource group "{kind}_group"']
+    assert Client(box, "sammy").error("CREATE ROLE no") == ("42501", "permission denied to create role")
+    admin.run("DROP ROLE plain; DROP ROLE boss")
+    admin.close()
+    silent = Client(start_box("gp6", resource_manager="none"))
+    silent.run("CREATE ROLE plain; DROP ROLE plain")
+    assert silent.notices == []
+    silent.close()
 
 
 def test_new_superuser_is_in_admin_group(box: Sandbox) -> None:
@@ -88,11 +104,15 @@ def test_new_superuser_is_in_admin_group(box: Sandbox) -> None:
 def test_only_the_superuser_and_managers_change_groups(box: Sandbox) -> None:
     with scene(box) as stage:
         client = stage.open()
+        profile = PROFILES[box.profile]
         sql = f"ALTER RESOURCE GROUP {stage.name} SET concurrency 2"
-        assert client.error(sql) == ("42501", "must be superuser to alter resource groups")
-        if box.profile == "cb":
-            stage.admin.run(f"GRANT pg_manage_resource_groups TO {stage.name}")
+        assert client.error(sql) == ("42501", f"must be {profile.group_changers} to alter resource groups")
+        if profile.managers_role is not None:
+            stage.admin.run(f"GRANT {profile.managers_role} TO {stage.name}")
             client.run(sql)
+            client.run("ALTER RESOURCE GROUP default_group SET concurrency 20")
+            admin_group = f"must be superuser to alter resource group {profile.admin_group_in_refusal}"
+            assert client.error("ALTER RESOURCE GROUP admin_group SET concurrency -5") == ("42501", admin_group)
 
 
 def test_syntax_error_has_a_position(box: Sandbox) -> None:
@@ -108,7 +128,7 @@ def test_settings(box: Sandbox) -> None:
     client = Client(box, "ops")
     assert client.one("SELECT current_setting('gp_resource_group_queuing_timeout')") == "0"
     client.run("BEGIN; SET LOCAL gp_resource_group_queuing_timeout = 1000")
-    assert client.one("SHOW gp_resource_group_queuing_timeout") == "1000"
+    assert client.one("SHOW gp_resource_group_queuing_timeout") == "1s"
     client.run("COMMIT")
     assert client.run("SELECT setting, unit FROM pg_settings WHERE name = 'gp_resource_group_queuing_timeout'") == [
         ("0", "ms")
@@ -143,7 +163,7 @@ def test_texts_in_the_views_are_the_clients(box: Sandbox) -> None:
 
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="only psql shows what a terminated client reads")
-@pytest.mark.parametrize("profile", ["gp6", "gp7"])
+@pytest.mark.parametrize("profile", ["gp6", "gp7", "cb", "cbmain"])
 def test_terminated_client_reads_the_message(start_box: Callable[..., Sandbox], profile: str) -> None:
     box = start_box(profile)
     admin = Client(box)
@@ -197,7 +217,7 @@ def test_nothing_of_the_sandbox_shows(box: Sandbox) -> None:
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename IS NOT NULL"
     assert client.one(sessions) == 1
     background = client.one("SELECT count(*) FROM pg_stat_activity WHERE usename IS NULL")
-    assert (background == 0) is (box.profile == "gp6")
+    assert (background == 0) is (box.family == "gp6")
     with pytest.raises(psycopg2.OperationalError, match="does not exist"):
         Client(box, "gpops_sandbox")
     client.close()
@@ -209,14 +229,14 @@ def test_lock_waits(box: Sandbox) -> None:
         holder, waiter = stage.hold(), stage.open()
         holder.run("LOCK TABLE locked")
         waiting = Hanging(waiter, "SELECT * FROM locked")
-        state = "waiting_reason = 'lock' AND waiting" if box.profile == "gp6" else "wait_event_type = 'Lock'"
+        state = "waiting_reason = 'lock' AND waiting" if box.family == "gp6" else "wait_event_type = 'Lock'"
         until(lambda: stage.admin.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {waiter.pid} AND {state}"))
         rows = stage.admin.run(
             "SELECT pid, granted, mppsessionid = (SELECT sess_id FROM pg_stat_activity a WHERE a.pid = l.pid)"
             " FROM pg_locks l WHERE relation = 'locked'::regclass ORDER BY granted"
         )
         assert rows == [(waiter.pid, False, True), (holder.pid, True, True)]
-        if box.profile != "gp6":
+        if box.family != "gp6":
             assert stage.admin.one(f"SELECT pg_blocking_pids({waiter.pid})") == [holder.pid]
         holder.run("COMMIT")
         waiting.rows()
@@ -262,7 +282,7 @@ def test_extended_dialect(box: Sandbox) -> None:
         assert tag("DROP RESOURCE GROUP prepared") == "DROP RESOURCE GROUP"
         row = connection.execute("SHOW gp_resource_manager", prepare=True)
         assert row.description is not None
-        assert (row.description[0].name, row.fetchall()) == ("gp_resource_manager", [("group",)])
+        assert (row.description[0].name, row.fetchall()) == ("gp_resource_manager", [(PROFILES[box.profile].manager,)])
 
 
 def test_extended_queue(box: Sandbox) -> None:
@@ -272,7 +292,7 @@ def test_extended_queue(box: Sandbox) -> None:
             connection.execute("SET gp_resource_group_queuing_timeout = 200")
             with pytest.raises(psycopg.errors.QueryCanceled, match="waiting timeout"):
                 connection.execute("SELECT %s::int", [1])
-            if box.profile != "gp6":
+            if box.family != "gp6":
                 seen = connection.execute("SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = %s", [holder.pid])
                 assert seen.fetchall() == [(holder.pid,)]
             holder.run("COMMIT")

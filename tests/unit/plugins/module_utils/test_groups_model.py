@@ -10,13 +10,14 @@ takes every single step and ends where the plan said.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _group_values, _group_wishes, _groups
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sandbox.io_limit import normalised
 from sandbox.profiles import BUILT_IN, PROFILES, Profile
 from sandbox.rules import (
     Actor,
@@ -100,7 +101,7 @@ def value(option: str, text: str) -> Value:
 
 def facts(profile: Profile) -> _groups.Facts:
     return _groups.Facts(
-        family=profile.name,
+        family=profile.family,
         options=tuple(option.name for option in profile.options),
         max_connections=400,
         role="ops",
@@ -123,7 +124,7 @@ def values(profile: Profile) -> dict[str, st.SearchStrategy[t.Any]]:
         "memory_shared_quota": st.sampled_from([0, 80]),
         "memory_spill_ratio": st.sampled_from([0, 0, 5, 20]),
         "min_cost": st.sampled_from([0, 500]),
-        "io_limit": st.sampled_from(["-1", "x:rbps=5,wbps=7", "x:wbps=7,rbps=5,riops=max"]),
+        "io_limit": st.sampled_from(["-1", "16400:rbps=5,wbps=7", "16400:wbps=7,rbps=5,riops=max", "*:rbps=5"]),
     }
     return {name: ranges[name] for name in profile.limits if name in ranges}
 
@@ -226,6 +227,13 @@ def end_is_legal(engine: Engine, wishes: _group_wishes.Wishes) -> bool:
     return all(judge.run(touch) is None for touch in touches)
 
 
+def as_stored(group: _groups.Group) -> _groups.Group:
+    """What was asked for, as the engine gives it back."""
+    if "io_limit" not in group.limits:
+        return group
+    return replace(group, limits={**group.limits, "io_limit": normalised(group.limits["io_limit"])})
+
+
 def check(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
     known = facts(engine.profile)
     if not end_is_legal(engine, wishes):
@@ -246,7 +254,7 @@ def check(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
         if number < stop:
             half_way.play(step)
     expected = {**plan.after, **untouched}
-    assert engine.groups() == {name: group for name, group in expected.items() if group is not None}
+    assert engine.groups() == {name: as_stored(group) for name, group in expected.items() if group is not None}
     assert _groups.plan(engine.groups(), wishes, known).steps == ()
     # A task that broke off is finished by the next one.
     for step in _groups.plan(half_way.groups(), wishes, known).steps:
