@@ -31,7 +31,7 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
-.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit contract integration molecule bench torture torture-short \
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench torture torture-short \
     dist pages constraints release clean
 
 help:  ## show this list
@@ -39,7 +39,7 @@ help:  ## show this list
 
 test:  ## everything that CI checks
 	@$(MAKE) -j2 -Otarget -k static
-	@$(MAKE) unit contract integration molecule torture-short
+	@$(MAKE) unit smoke contract integration molecule torture-short
 
 demo: .venv/demo.stamp | $(LINK)  ## see it work, without a cluster
 	@PYTHONPATH="$(CURDIR)/tests" $(PY) tests/demo $(PROFILE)
@@ -151,6 +151,9 @@ sanity-all: venv  ## all of it with every ansible-core
 
 unit: venv  ## tests without a server
 	$(PY) -m pytest tests/unit
+
+smoke: venv  ## real playbooks with every ansible-core; CORES='2.21 2.22' for some
+	$(PY) tests/smoke $(CORES)
 
 contract: venv  ## the sandbox behaves as the recorded engines
 	$(PY) -m pytest tests/sandbox/tests tests/contract

@@ -25,6 +25,7 @@ TARGETS = {
     "static": "style, types, documentation, licences, the tarball, ansible-test sanity",
     "sanity-all": "ansible-test sanity with every ansible-core",
     "unit": "tests without a server",
+    "smoke": "real playbooks with every ansible-core",
     "contract": "the embedded engine against what real engines answered",
     "integration": "modules, roles and playbooks against embedded engines",
     "molecule": "the roles by their scenarios",

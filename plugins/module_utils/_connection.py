@@ -87,7 +87,7 @@ _LIBPQ_NAMES = {
     "ssl_cert": "sslcert",
     "ssl_key": "sslkey",
 }
-_MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 # What of connect_params a result may repeat.
 _OPEN_PARAMS = frozenset(
     "host hostaddr port dbname database user application_name connect_timeout client_encoding service options sslmode "
@@ -221,13 +221,13 @@ def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     shown = dict(options)
     if shown.get("login_password"):
-        shown["login_password"] = _MASK
+        shown["login_password"] = MASK
     params = shown.get("connect_params") or {}
     if isinstance(params, dict):
         # Also what is not libpq's: it may be a password under a name that was mistyped.
-        shown["connect_params"] = {name: value if name in _OPEN_PARAMS else _MASK for name, value in params.items()}
+        shown["connect_params"] = {name: value if name in _OPEN_PARAMS else MASK for name, value in params.items()}
     else:  # not valid
-        shown["connect_params"] = _MASK
+        shown["connect_params"] = MASK
     return shown
 
 

@@ -24,7 +24,6 @@ import typing as t
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
@@ -179,9 +178,21 @@ def prepare(
         message = f"Unsupported parameters for ({name}) module: {message}"
     invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
     refused = {"failed": True, "msg": message, **invocation, **said}
-    # As a module does: whole values that are secret go wherever they occur, truth values stay.
-    masked = remove_values(refused, found._no_log_values)  # noqa: SLF001 - a module has no other source either
-    return Prepared(definition, options, check_mode, {}, plain({**masked, "failed": True}))
+    # As a module does, for a message may repeat what was given.
+    secret = str(arguments.get("login_password") or "")
+    return Prepared(definition, options, check_mode, {}, hidden(plain(refused), secret))
+
+
+def hidden(value: t.Any, secret: str) -> t.Any:
+    """Plain data without a secret, wherever it occurs; truth values stay."""
+    if isinstance(value, dict):
+        return {name: hidden(part, secret) for name, part in value.items()}
+    if isinstance(value, list):
+        return [hidden(part, secret) for part in value]
+    if value is None or isinstance(value, bool) or not secret or secret not in str(value):
+        return value
+    whole = not isinstance(value, str) or value == secret
+    return _connection.MASK if whole else value.replace(secret, "*" * 8)
 
 
 def _said(found: t.Any) -> dict[str, t.Any]:

@@ -20,6 +20,8 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 TIMEOUT = 120
+# What Ansible tells a module: among it, to show its options in the result, so that secrets in them are looked for.
+FOR_A_MODULE = {"_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4, "_ansible_inject_invocation": True}
 WAYS = ("module", "direct")
 _now = {"way": WAYS[0]}
 
@@ -58,7 +60,7 @@ def run_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str
 
 
 def _as_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Outcome:
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4}})
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **FOR_A_MODULE}})
     done = subprocess.run(
         [sys.executable, "-m", f"ansible_collections.gpops.toolkit.plugins.modules.{name}"],
         input=arguments,

@@ -21,7 +21,7 @@ import traceback
 import typing as t
 from pathlib import Path
 
-from integration.run_module import Outcome
+from integration.run_module import FOR_A_MODULE, Outcome
 
 # Longer than any run may take; a process that is still there then is a finding.
 PATIENCE = 60.0
@@ -49,7 +49,7 @@ class Run:
 
 def run(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Run:
     """One run of gpops.toolkit.NAME with these options."""
-    arguments = {**options, "_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4}
+    arguments = {**options, **FOR_A_MODULE}
     receiver, sender = _CONTEXT.Pipe(duplex=False)
     job = (sender, name, json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), dict(environ or {}))
     with _START:  # the fork server is started by the first one

@@ -137,6 +137,7 @@ def test_a_playbook_with_all_there_is_to_say(cluster: Cluster, scene: Scene, kee
     scene.keep_default_group()
     (tmp_path / "play.yml").write_text(PLAY)
     environ = {"T_HOST": cluster.host, "T_PORT": str(cluster.port), "T_USER": keeper, "T_PASSWORD": SECRET}
+    environ["ANSIBLE_INJECT_INVOCATION"] = "true"
     for more in scaled([["--check", "--diff"]], [[], ["--check", "--diff"]]):
         with Watch(cluster) as watch:
             done = subprocess.run(
