@@ -548,8 +548,14 @@ class Session:
         return session
 
     def _own_process(self) -> tuple[int, str] | None:
-        """The server's process that may still run a statement of ours, and that; one of a pooler is not ours to end."""
-        return None if self._running is None or self._pooled else (self._pid, self._running)
+        """The server's process that may still run a statement of ours, and that.
+
+        None of a pooler, which is not ours to end, and none that changes something: what is half done stays with the
+        server.
+        """
+        if self._running is None or self._pooled or not self._running.lstrip().startswith("SELECT"):
+            return None
+        return self._pid, self._running
 
     def _end_own(self, process: tuple[int, str] | None) -> None:
         """End a process that was left behind with a statement of ours, such as one that a segment does not answer."""
