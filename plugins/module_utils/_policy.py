@@ -218,8 +218,8 @@ class _Job:
         self._accounts = {rule.name: _Account() for rule in rules}
         self._past = _policies.Past()
         self._guards: dict[str, _guards.Finding] = {}
-        self._with_locks = any(rule.needs_locks for rule in rules)
         self._moment: _goals.Moment | None = None
+        self._moment_has_locks = False
         self._looks = 0
         self._settled = True
         self._total: int | None = None
@@ -320,28 +320,34 @@ class _Job:
         """What the policy does now; what that takes while it waits for quiet is a part of that wait."""
         free = max(0.0, quiet_until - time.monotonic()) if quiet_until else 0.0
         with self._time.spend(free=free) as deadline:
-            moment = self._look(deadline)
+            moment = self._look(self._wants_locks(rule), deadline)
             with deadline.enforced(_selection.TOO_SLOW):
                 step = _policies.step(rule, moment, self._past, account.tried)
         account.relieved = step.relieved
         return step
 
-    def _look(self, deadline: _connection.Deadline) -> _goals.Moment:
-        """All sessions; anew if something was signalled since the last look."""
-        if self._moment is not None:
+    def _wants_locks(self, rule: _policies.Rule) -> bool:
+        """Whether the lock table is to be read for this policy; a report is made of one look for all of them."""
+        if self._locks_problem:
+            return False  # once is enough: each further attempt would take half of the time that is left
+        return rule.needs_locks or (not self._acting and any(each.needs_locks for each in self._rules))
+
+    def _look(self, with_locks: bool, deadline: _connection.Deadline) -> _goals.Moment:
+        """All sessions; anew if something was signalled since the last look, or if that was without locks."""
+        if self._moment is not None and (self._moment_has_locks or not with_locks):
             return self._moment
         line, engine = self._line, self._line.engine
         if not self._settled:
             time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
             self._settled = True
-        snapshot = _processes.read(line, deadline, self._with_locks)
+        snapshot = _processes.read(line, deadline, with_locks)
         if not self._looks:
             self._total = len(snapshot.backends)
             self.warnings += _process_info.warnings(engine, snapshot, with_locks=False)
         self._looks += 1
-        if self._with_locks and snapshot.locks_problem:
-            # Once is enough: each further attempt would take half of the time that is left.
-            self._locks_problem, self._with_locks = snapshot.locks_problem, False
+        if with_locks:
+            self._locks_problem = snapshot.locks_problem
+        self._moment_has_locks = with_locks
         self._moment = _goals.Moment(snapshot.backends, snapshot.connections + 1, engine.max_connections)
         return self._moment
 

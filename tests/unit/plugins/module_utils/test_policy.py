@@ -463,6 +463,27 @@ def test_locks_that_cannot_be_read_fail_only_who_needs_them(run: Run, monkeypatc
     assert asked == [True, False]
 
 
+def test_the_lock_table_is_read_for_who_needs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a signal the next policy looks anew, and may do without."""
+    server = Server(session(1), session(2), session(3, blocked_by=(2,), waiting=True, waiting_reason="lock"))
+    asked: list[bool] = []
+
+    def read(_line: Visit, _deadline: Deadline, with_locks: bool) -> Snapshot:
+        asked.append(with_locks)
+        return server.read()
+
+    monkeypatch.setattr(_processes, "read", read)
+    policies = [{"pids": [1]}, {"pids": [9]}, {"max_held_up": 0}, {"pids": [3]}]
+    result, error = run(server, *policies)
+    assert error is None
+    assert column(result, "outcome") == ["done", "nothing", "done", "done"]
+    # Before the first; after its signal; with locks for the third; whether it is relieved; for the fourth.
+    assert asked == [False, False, True, True]
+    asked.clear()
+    run(Server(session(1)), *policies, check_mode=True)
+    assert asked == [True]
+
+
 def test_who_comes_back_is_ended_until_the_rounds_are_over(run: Run) -> None:
     server = Server(session(1), returning=2)
     result, error = run(server, {"match_all": True, "quiet_for": "0.05"})
