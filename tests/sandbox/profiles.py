@@ -263,7 +263,7 @@ GP7GA = replace(
         " gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00 Bhuvnesh C."
     ),
     options=(*GP7.options, CB.limits["io_limit"]),
-    settings=_settings("12.12", "120012", "7.1.0 build dev", "user", *_SINCE_7),
+    settings=_settings("12.12", "120012", "7.1.0 build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
 )
 
 # The branch main, on PostgreSQL 16.
