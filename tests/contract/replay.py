@@ -142,6 +142,8 @@ def replay(target: Target) -> dict[str, Answer]:
             answers[case["id"]] = normalised(_named(_masked(answer, case.get("mask", [])), types))
             if "cleanup" in case:
                 run(admin, _filled(case["cleanup"], words))
+        for sql in spec()["setup"]:  # nothing is left behind, whatever this engine has allowed
+            run(admin, sql)
     return answers
 
 

@@ -67,6 +67,7 @@ def render(text: str, profile: Profile, folder: Path) -> str:
         "movers_role": profile.managers_role or ADMIN,
         "group_changers": profile.group_changers,
         "move_timeout": str(profile.move_timeout).lower(),
+        "in_function_message": profile.in_function_message,
         "unknown_pid": profile.unknown_pid,
         "unknown_group_of_move": profile.unknown_group_of_move,
         "lock_waitstart": " l.waitstart," if profile.lock_waitstart else "",

@@ -146,6 +146,12 @@ def is_role_statement(tokens: Sequence[Token]) -> bool:
     return len(words) == 3 and words[0] in ("create", "alter") and words[1] in ROLE_WORDS and words[2] != "mapping"
 
 
+def has_body(tokens: Sequence[Token]) -> bool:
+    """A statement that carries others in a string: a function, a procedure, or DO."""
+    words = [token.word for token in tokens[:4]]
+    return words[:1] == ["do"] or (words[:1] == ["create"] and bool({"function", "procedure"} & set(words)))
+
+
 class _Reader:
     """Walks over the tokens of one statement."""
 

@@ -58,6 +58,7 @@ class Profile:
     cpu_sums: bool  # the percentages of all groups may not exceed 100 together
     reset_by_cpuset: tuple[tuple[str, str], ...]
     one_command_message: str  # 25001 in a string of several commands without BEGIN
+    in_function_message: str  # 25001 in the body of a function
     duplicate_option: str
     bad_integer: str
     cgroup_warning_over: int | None = None
@@ -114,6 +115,7 @@ _SINCE_7 = (
     Setting("gp_resource_group_cpu_priority", "10", "int", "postmaster"),
 )
 _CONCURRENCY = Option("concurrency", 1, "20", refusal="concurrency range is [0, 'max_connections']")
+_IN_FUNCTION_6 = "%s cannot be executed from a function or multi-command string"
 _OVER_12 = "%s cannot run inside a transaction block"
 
 GP6 = Profile(
@@ -151,7 +153,8 @@ GP6 = Profile(
     reset_by_cpuset=(("cpu_rate_limit", "-1"),),
     move_timeout=False,
     unknown_group_of_move="cannot find resource group: %s",
-    one_command_message="%s cannot be executed from a function or multi-command string",
+    one_command_message=_IN_FUNCTION_6,
+    in_function_message=_IN_FUNCTION_6,
     duplicate_option="Find duplicate resoure group resource type: %s",
     bad_integer='invalid input syntax for integer: "%s"',
     login_roles=("gp_session_role",),
@@ -220,6 +223,7 @@ GP7 = Profile(
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
     one_command_message=_OVER_12,
+    in_function_message="%s cannot be executed from a function",
     duplicate_option="found duplicate resource group resource type: %s",
     bad_integer='invalid input syntax for type bigint: "%s"',
     cgroup_warning_over=90,
@@ -245,6 +249,7 @@ CB = Profile(
     cpu_sums=False,
     reset_by_cpuset=(("cpu_max_percent", "-1"), ("cpu_weight", "100")),
     one_command_message=_OVER_12,
+    in_function_message="%s cannot be executed from a function",
     duplicate_option="found duplicate resource group resource type: %s",
     bad_integer='invalid input syntax for type bigint: "%s"',
     managers_role="pg_manage_resource_groups",
@@ -263,7 +268,7 @@ GP7GA = replace(
         " gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00 Bhuvnesh C."
     ),
     options=(*GP7.options, CB.limits["io_limit"]),
-    settings=_settings("12.12", "120012", "7.1.0 build dev", "user", *_SINCE_7),
+    settings=_settings("12.12", "120012", "7.1.0 build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
 )
 
 # The branch main, on PostgreSQL 16.

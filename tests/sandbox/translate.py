@@ -16,6 +16,7 @@ from .dialect import (
     Token,
     find_role_clause,
     fold_name,
+    has_body,
     is_group_statement,
     is_role_statement,
     parse_group_statement,
@@ -34,6 +35,10 @@ ASK_MARK = "/*gpops ask*/"
 _TRUE = frozenset({"on", "true", "yes", "1", "t", "y"})
 _FALSE = frozenset({"off", "false", "no", "0", "f", "n"})
 _UNITS = {"d": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1000, "ms": 1}  # the largest first
+# A resource group statement in the body of a function, to the end of the statement or of the text that is executed.
+_IN_BODY = re.compile(
+    r"(?P<quote>')?\b(?P<verb>create|alter|drop)\s+resource\s+group\b(?(quote)(?:[^']|'')*|[^;$]*)", re.IGNORECASE
+)
 _DURATION = re.compile(r"\s*(\d+)\s*(ms|s|min|h|d)?\s*")
 
 
@@ -87,6 +92,8 @@ class Translator:
                 edits.append((tokens[0].start, tokens[-1].end, answer_call(refusal)))
             elif is_role_statement(tokens):
                 edits += self._role_edits(text, tokens)
+            elif has_body(tokens):
+                edits += [edit for token in tokens for edit in _body_edits(token)]
             in_block = _block_after(words, in_block)
             edits += self._setting_edits(tokens, has_group)
         if not edits:
@@ -169,6 +176,17 @@ class Translator:
         if value is not None and tokens[0].word != "reset":
             edits.append((value.start, tokens[-1].end, canonical))
         return edits
+
+
+def _body_edits(token: Token) -> list[tuple[int, int, str]]:
+    """Group statements in a function: PostgreSQL cannot parse them, the engine refuses to run them."""
+    if token.kind != "SCONST":
+        return []
+    body = _IN_BODY.sub(
+        lambda match: f"{match['quote'] or ''}CALL pg_catalog.gpops_sandbox_in_function_{match['verb'].lower()}()",
+        token.text,
+    )
+    return [(token.start, token.end, body)] if body != token.text else []
 
 
 def _canonical(setting: Setting, token: Token) -> str | Refused:

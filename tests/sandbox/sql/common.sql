@@ -87,6 +87,19 @@ BEGIN
     CALL pg_catalog.gpops_sandbox_answer(pg_catalog.gpops_sandbox_state() -> 'verdicts' ->> id);
 END $$;
 
+-- What stands in a function's body in the place of a group statement.
+DO $do$
+DECLARE
+    verb text;
+BEGIN
+    FOREACH verb IN ARRAY ARRAY['create', 'alter', 'drop'] LOOP
+        EXECUTE format($f$CREATE PROCEDURE pg_catalog.gpops_sandbox_in_function_%s() LANGUAGE plpgsql AS $p$
+            BEGIN
+                RAISE EXCEPTION USING ERRCODE = '25001', MESSAGE = %L;
+            END $p$$f$, verb, format('{{in_function_message}}', upper(verb) || ' RESOURCE GROUP'));
+    END LOOP;
+END $do$;
+
 CREATE PROCEDURE pg_catalog.gpops_sandbox_wait(key int, shown text)
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -115,6 +115,20 @@ def test_only_the_superuser_and_managers_change_groups(box: Sandbox) -> None:
             assert client.error("ALTER RESOURCE GROUP admin_group SET concurrency -5") == ("42501", admin_group)
 
 
+def test_not_from_a_function(box: Sandbox) -> None:
+    admin = Client(box)
+    message = PROFILES[box.profile].in_function_message
+    admin.run(
+        "CREATE OR REPLACE FUNCTION public.groups() RETURNS void LANGUAGE sql AS"
+        " $$ CREATE RESOURCE GROUP g WITH (cpuset='0'); $$"
+    )
+    assert admin.error("SELECT public.groups()") == ("25001", message % "CREATE RESOURCE GROUP")
+    admin.run("DROP FUNCTION public.groups()")
+    for body in ("ALTER RESOURCE GROUP g SET concurrency 5;", "EXECUTE 'ALTER RESOURCE GROUP g SET concurrency 5';"):
+        assert admin.error(f"DO $$ BEGIN {body} END $$") == ("25001", message % "ALTER RESOURCE GROUP")
+    admin.close()
+
+
 def test_syntax_error_has_a_position(box: Sandbox) -> None:
     client = Client(box)
     with pytest.raises(psycopg2.errors.SyntaxError) as caught:
