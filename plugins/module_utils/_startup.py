@@ -18,8 +18,9 @@ CANARY = ("DateStyle", "ISO, YMD")
 BYPASS = "gp_resource_group_bypass"
 ROLE = "role"
 QUEUE_LIMIT = "gp_resource_group_queuing_timeout"
-# How long a full group is waited for before the queue is bypassed, and at most what part of the time.
-_QUEUE_SECONDS = 1.0
+# How long a full group is waited for before the queue is bypassed, and at most what part of the time. As long may a
+# session of Greenplum 7 wait with its end, after a function of mdb_toolkit, where its role may not bypass the queue.
+_QUEUE_SECONDS = 0.5
 _QUEUE_SHARE = 0.2
 # A setting of no meaning, which tells the session that has our settings from the others of a pooler.
 MARK = "gpops.session"

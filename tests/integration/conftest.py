@@ -91,6 +91,8 @@ def scene(cluster: Cluster) -> t.Iterator[Scene]:
     """Sessions and objects of one test."""
     with Scene(cluster) as built:
         yield built
+        # While a group is still as full as the test made it: there a session may wait with its end, too.
+        nothing_is_left(cluster)
 
 
 @pytest.fixture(params=["gp6", "gp7", "cb"])

@@ -38,7 +38,7 @@ def test_those_of_the_user_stay_and_ours_count() -> None:
 
 
 def test_a_full_group_is_waited_for_a_little_at_first() -> None:
-    assert _startup.limits(30.0)[_startup.QUEUE_LIMIT] == "1000"
+    assert _startup.limits(30.0)[_startup.QUEUE_LIMIT] == "500"
     assert _startup.limits(1.0)[_startup.QUEUE_LIMIT] == "200"
     assert _startup.limits(0.0)[_startup.QUEUE_LIMIT] == "1"
     patient = _startup.limits(30.0, patient=True)
