@@ -12,7 +12,6 @@ import typing as t
 
 import pytest
 import yaml
-from bench import locks
 from pages import commands, errors, playbooks
 from pages.rst import PAGES, ROOT, Block, blocks, pages
 
@@ -35,10 +34,6 @@ def test_each_page_is_in_the_contents() -> None:
 def test_the_page_of_the_playbooks_is_what_they_say() -> None:
     written = (PAGES / "playbooks.rst").read_text(encoding="utf-8")
     assert written == playbooks.page(), 'run "make pages"'
-
-
-def test_the_page_of_big_lock_tables_has_the_figures_that_are_kept() -> None:
-    assert locks.PAGE.read_text(encoding="utf-8") == locks.page(), 'run "make bench-locks"'
 
 
 def test_blocks_are_of_a_kind_that_a_test_looks_at() -> None:
