@@ -31,7 +31,8 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
-.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench torture torture-short \
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench bench-locks torture \
+    torture-short \
     dist pages constraints release clean
 
 help:  ## show this list
@@ -175,6 +176,10 @@ molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for an
 
 bench: venv .cache/bench/stamp  ## measure against community.postgresql; writes docs/benchmarks.md
 	$(PY) tests/bench $(CASES)
+
+# By hand or by night: it takes minutes, and its figures are worth something on an idle machine only.
+bench-locks: venv  ## measure beside big lock tables, by hand or by night; writes docs/benchmarks_locks.md
+	PYTHONPATH="$(CURDIR)/tests:$(CURDIR)/$(LIVE)" $(PY) -m bench.locks $(FAMILIES)
 
 CUTS := tests/torture/test_cut_connections.py
 

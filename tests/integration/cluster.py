@@ -31,6 +31,9 @@ from psycopg2 import sql
 WAIT_SECONDS = 10.0
 TOOLKIT_NAME = "gpops.toolkit"  # what the collection's sessions call themselves
 PARTITIONS = 400
+HOLDERS = 150  # sessions that hold many locks; with more of them a cluster soon has no connection left for a test
+# A session may hold them beside others that do: each is a row, and all are one entry of the engine's shared memory.
+SHARED_MODES = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE")
 BYPASS = "-c gp_resource_group_bypass=on"
 # What a module may take beside its timeout: the start of a process, on a machine that other tests may keep busy.
 MARGIN = 6.0 if "PYTEST_XDIST_WORKER" in os.environ else 2.0
@@ -161,6 +164,15 @@ def _rows(cursor: psycopg2.extensions.cursor, statement: str) -> list[tuple[t.An
     return cursor.fetchall()
 
 
+def holders(rows: int, places: int) -> tuple[int, int, int]:
+    """PURE: how many sessions hold a table of how many partitions in how many modes, for so many rows in pg_locks."""
+    for modes in range(1, len(SHARED_MODES) + 1):
+        sessions = -(-rows // (PARTITIONS * places * modes))
+        if sessions <= HOLDERS:
+            return sessions, PARTITIONS, modes
+    return HOLDERS, -(-rows // (HOLDERS * places * len(SHARED_MODES))), len(SHARED_MODES)
+
+
 class Client:
     """One client session of the cluster that misbehaves in the background."""
 
@@ -254,28 +266,39 @@ class Scene:
         """So many rows more in pg_locks until the end of the test; a real cluster has its own number of segments.
 
         There, sessions hold them, past resource groups. Call it before the superusers' group is filled.
+
+        Raises:
+            psycopg2.errors.OutOfMemory: The shared lock table of a real cluster holds no more; some are there.
         """
         if self.cluster.embedded:
             self.sql("SELECT pg_catalog.gpops_sandbox_make_locks(%s, %s)", (rows, segments))
             self.at_the_end("SELECT pg_catalog.gpops_sandbox_clear_locks()")
             return
-        table = self._partitions()
         places = self.sql("SELECT pg_catalog.count(DISTINCT content) FROM pg_catalog.gp_segment_configuration")[0][0]
+        sessions, partitions, modes = holders(rows, places)
+        table = self._partitions(partitions)
         held = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks WHERE relation IS NOT NULL AND granted"
-        for _number in range(-(-rows // (PARTITIONS * places))):
-            holder = self.cluster.connect(self.cluster.admin, application_name="gpops_it_locks", options=BYPASS)
-            self._stack.callback(holder.close)
-            with holder.cursor() as cursor:
-                cursor.execute("BEGIN")
-                cursor.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        for _number in range(sessions):
+            self._hold(table, SHARED_MODES[:modes])
         with contextlib.closing(self.cluster.connect(self.cluster.admin)) as usual, usual.cursor() as cursor:
             assert _rows(cursor, held)[0][0] >= rows
 
-    def _partitions(self, name: str = "public.gpops_it_partitions") -> str:
+    def _hold(self, table: str, modes: t.Iterable[str]) -> None:
+        """One session more that holds a table and all its partitions; one that cannot is closed at once."""
+        holder = self.cluster.connect(self.cluster.admin, application_name="gpops_it_locks", options=BYPASS)
+        with contextlib.ExitStack() as stack, holder.cursor() as cursor:
+            stack.callback(holder.close)
+            cursor.execute("BEGIN")
+            for mode in modes:
+                cursor.execute(f"LOCK TABLE {table} IN {mode} MODE")
+            stack.pop_all()
+        self._stack.callback(holder.close)
+
+    def _partitions(self, number: int, name: str = "public.gpops_it_partitions") -> str:
         """A table of many partitions; made and dropped without bypass, whose memory is too little for that."""
         admin = self.cluster.connect(self.cluster.admin, application_name="gpops_it_partitions")
         self._stack.callback(admin.close)
-        create = f"(a int, b int) DISTRIBUTED BY (a) PARTITION BY RANGE (b) (START (0) END ({PARTITIONS}) EVERY (1))"
+        create = f"(a int, b int) DISTRIBUTED BY (a) PARTITION BY RANGE (b) (START (0) END ({number}) EVERY (1))"
 
         def run(statement: str) -> None:
             with admin.cursor() as cursor:
@@ -285,6 +308,16 @@ class Scene:
         run(f"CREATE TABLE {name} {create}")
         self._stack.callback(run, f"DROP TABLE {name}")
         return name
+
+    def jam(self) -> tuple[Client, Client]:
+        """One that holds up another: the holder and the waiter."""
+        table = self.table()
+        holder = self.client(self.cluster.user, name="holder").run(
+            "BEGIN", f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"
+        )
+        waiter = self.client(self.cluster.user, name="waiter").start(f"SELECT count(*) FROM {table}")
+        self.waiting(waiter)
+        return holder, waiter
 
     def role(self, name: str) -> str:
         """A role that may log in; it is dropped at the end."""

@@ -22,6 +22,7 @@ TESTS = Path(__file__).resolve().parent.parent
 TIMEOUT = 120
 # What Ansible tells a module: among it, to show its options in the result, so that secrets in them are looked for.
 FOR_A_MODULE = {"_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4, "_ansible_inject_invocation": True}
+MODULES = "ansible_collections.gpops.toolkit.plugins.modules"
 WAYS = ("module", "direct")
 _now = {"way": WAYS[0]}
 
@@ -60,9 +61,15 @@ def run_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str
 
 
 def _as_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Outcome:
+    return _outcome(_process(["-m", f"{MODULES}.{name}"], options, environ))
+
+
+def _process(
+    command: t.Sequence[str], options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **FOR_A_MODULE}})
-    done = subprocess.run(
-        [sys.executable, "-m", f"ansible_collections.gpops.toolkit.plugins.modules.{name}"],
+    return subprocess.run(
+        [sys.executable, *command],
         input=arguments,
         capture_output=True,
         text=True,
@@ -70,11 +77,31 @@ def _as_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str
         timeout=TIMEOUT,
         check=False,
     )
+
+
+def _outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
     assert done.stdout, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     outcome = Outcome(json.loads(done.stdout))
     outcome.output = done.stdout + done.stderr
     return outcome
+
+
+# Not ru_maxrss: the size that this process has outlives the exec in it.
+_MEASURED = f"""
+import contextlib, pathlib, runpy, sys
+with contextlib.suppress(SystemExit):
+    runpy.run_module(f"{MODULES}.{{sys.argv.pop()}}", run_name="__main__")
+status = pathlib.Path("/proc/self/status").read_text().split()
+print("peak", status[status.index("VmHWM:") + 1], file=sys.stderr)
+"""
+
+
+def run_measured(name: str, options: t.Mapping[str, t.Any]) -> tuple[Outcome, float]:
+    """The outcome in a process of its own, and the largest resident size of that process in megabytes."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    done = _process(["-c", _MEASURED, name], options, inherited)
+    return _outcome(done), int(done.stderr.rsplit("peak", 1)[1]) / 1024
 
 
 def _directly(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Outcome:

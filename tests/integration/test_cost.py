@@ -77,16 +77,9 @@ def test_a_service_s_settings_come_with_the_login_too(cluster: Cluster, scene: S
     assert segment_processes(scene) == before
 
 
-def jam(scene: Scene) -> None:
-    """One that holds up another."""
-    table, cluster = scene.table(), scene.cluster
-    scene.client(cluster.user, name="holder").run("BEGIN", f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-    scene.waiting(scene.client(cluster.user, name="waiter").start(f"SELECT count(*) FROM {table}"))
-
-
 @pytest.mark.parametrize("role", ["admin", "ops", "user"])
 def test_blockers_in_a_big_lock_table(role: str, cluster: Cluster, scene: Scene) -> None:
-    jam(scene)
+    scene.jam()
     scene.many_locks(BIG)
     found = by_name(run_module("gp_process_info", cluster.login(getattr(cluster, role))))
     assert found["waiter"]["blocked_by"] == [found["holder"]["pid"]]
@@ -95,7 +88,7 @@ def test_blockers_in_a_big_lock_table(role: str, cluster: Cluster, scene: Scene)
 
 @pytest.mark.parametrize("mode", ["end", "policy"])
 def test_a_jam_in_a_big_lock_table_is_broken(mode: str, cluster: Cluster, scene: Scene) -> None:
-    jam(scene)
+    scene.jam()
     scene.many_locks(BIG)
     victims = {"state": "terminated", "blocking": 1, "application_names": ["holder"]}
     policies = {"mode": "enforce", "policies": [{"name": "jam", **victims}]}
@@ -117,7 +110,7 @@ class Sees:
 
 
 def test_only_what_is_waited_for_crosses_the_wire(cluster: Cluster, scene: Scene) -> None:
-    jam(scene)
+    scene.jam()
     scene.many_locks(BIG)
     session = cluster.connect(cluster.user)
     with session.cursor() as cursor:

@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 import typing as t
@@ -17,7 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _group_wishes, _groups
 from integration.cluster import Cluster, Scene
-from integration.run_module import Outcome, run_module
+from integration.run_module import Outcome, run_measured, run_module
 from sandbox import rules
 from sandbox.profiles import PROFILES
 from torture import figures
@@ -27,6 +23,7 @@ from torture.scale import scaled
 LISTED = scaled(200, 1000)
 KILLED = LISTED // 2
 GROUPS = 200
+LOCK_ROWS = 120_000
 MEGABYTES = 100
 TIMEOUT = 30.0
 PROFILE = PROFILES["gp7"]
@@ -41,28 +38,10 @@ def measured(name: str, options: dict[str, t.Any]) -> tuple[Outcome, float, floa
 
 
 def peak(name: str, options: dict[str, t.Any]) -> float:
-    """The largest resident size in megabytes of a process that runs this once more, in check mode."""
-    # Not ru_maxrss: the size that this process has outlives the exec in it.
-    script = (
-        "import contextlib, pathlib, runpy\n"
-        "with contextlib.suppress(SystemExit):\n"
-        f"    runpy.run_module('ansible_collections.gpops.toolkit.plugins.modules.{name}', run_name='__main__')\n"
-        "status = pathlib.Path('/proc/self/status').read_text().split()\n"
-        "print('\\npeak', status[status.index('VmHWM:') + 1])\n"
-    )
-    arguments = json.dumps(
-        {"ANSIBLE_MODULE_ARGS": {**options, "_ansible_remote_tmp": "/tmp", "_ansible_check_mode": True}}
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        input=arguments,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]},
-        timeout=120,
-        check=True,
-    )
-    return int(done.stdout.rsplit("peak", 1)[1]) / 1024
+    """The largest size in megabytes of a process that runs this once more, in check mode."""
+    said, megabytes = run_measured(name, {**options, "_ansible_check_mode": True})
+    assert not said.failed, said["msg"]
+    return megabytes
 
 
 @pytest.fixture
@@ -115,6 +94,26 @@ def test_many_sessions(cluster: Cluster, scene: Scene, crowd: str) -> None:
         "load",
         cluster.family,
         {**noted, f"{KILLED} ended, s": round(seconds, 2), "ending, MB": round(megabytes)},
+    )
+
+
+def test_a_big_lock_table(cluster: Cluster, scene: Scene) -> None:
+    """Of its rows only those of the jam reach the module."""
+    holder, waiter = scene.jam()
+    scene.many_locks(LOCK_ROWS)
+    login = {**cluster.login(cluster.ops), "timeout": TIMEOUT}
+    listed, listing = run_measured("gp_process_info", login)
+    assert listed.by_pid[waiter.pid]["blocked_by"] == [holder.pid]
+    ended, ending = run_measured("gp_backend", {**login, "state": "terminated", "blocking": 1, "pids": [holder.pid]})
+    assert ended["counts"] == {"terminated": 1}
+    assert max(listing, ending) < MEGABYTES
+    figures.record(
+        "load",
+        cluster.family,
+        {
+            f"listing beside {LOCK_ROWS} lock rows, MB": round(listing),
+            "breaking a jam there, MB": round(ending),
+        },
     )
 
 
