@@ -31,9 +31,8 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
-.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench bench-locks torture \
-    torture-short \
-    dist pages constraints release clean
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench bench-locks \
+    torture torture-short dist pages constraints release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
