@@ -243,11 +243,11 @@ def where_to(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> str
 class _DriverThread:
     """Runs driver calls one by one; a call that does not return in time is left behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, closing: bool = False) -> None:
         self._jobs: queue.Queue[t.Any] = queue.Queue()
         self.stuck = False
         # The end of a session is not cut short by the task's own timeout.
-        self.closing = False
+        self.closing = closing
         # A daemon: the process can end although the driver waits for a dead server.
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -293,6 +293,7 @@ class Session:
         options: Those of the module.
         deadline: The end of O(timeout).
         like: One that this takes the place of, with what was learnt of the server by it.
+        closing: It is there to tidy up, even after the end of the task's own timeout.
 
     Attributes:
         may_bypass: Whether this role may step past the queue of a full group, V(none) if that is not known yet.
@@ -300,8 +301,11 @@ class Session:
         where: The server, for messages.
     """
 
-    def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline, like: Session | None = None) -> None:
+    def __init__(
+        self, options: t.Mapping[str, t.Any], deadline: Deadline, like: Session | None = None, closing: bool = False
+    ) -> None:
         self._options = options
+        self._closing = closing
         self.deadline = deadline
         self._params = connect_parameters(options, os.environ)
         self.where = where_to(self._params, os.environ)
@@ -317,7 +321,7 @@ class Session:
         """Log in; where settings cannot come with the login, set them."""
         self._closed = False
         self._limits = _startup.limits(self.deadline.remaining(), self._queue == _PATIENT)
-        self._driver = _DriverThread()
+        self._driver = _DriverThread(self._closing)
         self._left: list[str] = []
         self._running: str | None = None
         try:
@@ -543,7 +547,11 @@ class Session:
         running = self._own_process()
         self._running = None
         self.close()
-        session = Session(self._options, deadline or self.deadline, self)
+        try:
+            session = Session(self._options, deadline or self.deadline, self)
+        except GpopsError:
+            self._end_from_elsewhere(running)
+            raise
         session._end_own(running)
         return session
 
@@ -584,18 +592,20 @@ class Session:
         if self._pooled and not self._driver.stuck:
             _quietly(self._undo)
         self._closed = True
-        running = self._own_process()
-        if running and self.deadline.remaining():
-            _quietly(lambda: self._from_elsewhere(running))
+        self._end_from_elsewhere(self._own_process())
         if not self._driver.stuck:
             _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
         self._driver.stop()
 
-    def _from_elsewhere(self, process: tuple[int, str]) -> None:
-        """End a process of ours from another session."""
-        other = Session(self._options, Deadline(min(_END_OWN_SECONDS, self.deadline.remaining())), self)
-        other._end_own(process)
-        other.close()
+    def _end_from_elsewhere(self, process: tuple[int, str] | None) -> None:
+        """End a process of ours from a session of its own, if there is time."""
+        deadline = Deadline(min(_END_OWN_SECONDS, self.deadline.remaining()))
+        if process is None or not deadline.remaining():
+            return
+        with contextlib.suppress(GpopsError):
+            other = Session(self._options, deadline, self, closing=True)
+            other._end_own(process)
+            other.close()
 
     def _undo(self) -> None:
         """Take our settings off the server's session: a pooler in transaction mode hands it on as it is.

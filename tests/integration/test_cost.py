@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import time
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_info, _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import alarm_of_the_task
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import perform
 from integration.cluster import Cluster, Scene
 from integration.conftest import nothing_is_left
 from integration.run_module import Outcome, run_module
@@ -242,8 +246,9 @@ def test_utility_mode_does_not_tell_who_waits(cluster: Cluster, scene: Scene, al
 # Of what a task leaves behind; conftest.py looks after each test.
 
 
-def test_a_statement_that_was_given_up_is_ended(special: t.Callable[..., Cluster]) -> None:
-    """As with a segment that does not answer the look at the locks: we give up long before the server would."""
+@pytest.fixture
+def stuck(special: t.Callable[..., Cluster]) -> t.Iterator[Cluster]:
+    """A server that does not answer who waits for whom, as with a segment that hangs."""
     cluster = special()
     with Scene(cluster) as scene:
         scene.sql(
@@ -251,13 +256,28 @@ def test_a_statement_that_was_given_up_is_ended(special: t.Callable[..., Cluster
             "AS $$ SELECT pg_catalog.pg_sleep(600); SELECT '{}'::jsonb $$"
         )
         scene.state(scene.client(cluster.user, name=NAME).start("SELECT pg_sleep(600)"), "active")
-        found = run_module("gp_process_info", {**cluster.login(cluster.admin), "timeout": 4})
-        assert by_name(found)[NAME]["blocked_by"] is None
-        ended = run_module(
-            "gp_backend", {**cluster.login(cluster.admin), "state": "terminated", "blocking": 1, "timeout": 4}
-        )
-        assert "cannot be judged" in ended["msg"]
+        yield cluster
         nothing_is_left(cluster)
+
+
+def test_a_statement_that_was_given_up_is_ended(stuck: Cluster) -> None:
+    """We give up long before the server would."""
+    login = {**stuck.login(stuck.admin), "timeout": 4}
+    assert by_name(run_module("gp_process_info", login))[NAME]["blocked_by"] is None
+    ended = run_module("gp_backend", {**login, "state": "terminated", "blocking": 1})
+    assert "cannot be judged" in ended["msg"]
+
+
+def test_a_statement_is_ended_at_the_task_s_own_timeout(stuck: Cluster) -> None:
+    """What runs directly hears it in the middle of a statement."""
+    definition = _process_info.DEFINITION
+    options = ArgumentSpecValidator(definition.argument_spec).validate(stuck.login(stuck.admin)).validated_parameters
+    signal.setitimer(signal.ITIMER_REAL, 2)
+    with alarm_of_the_task("the task has had its time") as alarm:
+        said = perform(definition, options, check_mode=False).result
+    assert alarm.heard
+    assert said["processes"][0]["blocked_by"] is None
+    nothing_is_left(stuck)
 
 
 def test_many_victims_by_mdb_toolkit(cluster: Cluster, scene: Scene) -> None:
