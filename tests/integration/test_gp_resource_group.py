@@ -364,14 +364,14 @@ def test_from_the_full_admin_group(cluster: Cluster, scene: Scene) -> None:
 
 
 def test_few_round_trips(cluster: Cluster) -> None:
-    """Settings, engine, groups, each change, and the groups again."""
+    """Engine, groups, each change, and the groups again."""
     declare(cluster, groups=[{"name": name, "concurrency": 3, **cpu(cluster, 2)} for name in (A, B)])
     with Tap(cluster.host, cluster.port) as tap:
         wishes = [{"name": name, "concurrency": 4, **cpu(cluster, 3)} for name in (A, B)]
         made = run_module("gp_resource_group", {**login_through(tap, cluster.login(cluster.admin)), "groups": wishes})
         assert not made.failed, made
         assert len(made["statements"]) == 4
-        assert len(tap.statements) == 4 + 4
+        assert len(tap.statements) == 4 + 3
         assert tap.connections == 1
 
 
