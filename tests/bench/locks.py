@@ -55,8 +55,8 @@ class Jam:
         """Raise if the listing is wrong."""
         assert not result.get("failed"), result
         records = {record["pid"]: record for record in result["processes"]}
-        assert records[self.waiter]["blocked_by"] == [self.holder], records[self.waiter]
-        assert records[self.holder]["blocks"] == [self.waiter], records[self.holder]
+        found = (records[self.waiter]["blocked_by"], records[self.holder]["blocks"])
+        assert found == ([self.holder], [self.waiter]), (found, self, result.get("warnings"))
 
 
 def counted(cluster: Cluster, role: str) -> int:
@@ -126,7 +126,7 @@ def measure(cluster: Cluster, name: str, sizes: t.Iterable[int]) -> locks_report
     load = 0.0
     for size in sizes:
         with Scene(cluster) as scene:
-            holder, waiter = scene.jam()
+            holder, waiter = scene.jam("gpops_bench_table")
             try:
                 scene.many_locks(size)
             except psycopg2.errors.OutOfMemory as error:

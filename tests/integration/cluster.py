@@ -309,9 +309,9 @@ class Scene:
         self._stack.callback(run, f"DROP TABLE {name}")
         return name
 
-    def jam(self) -> tuple[Client, Client]:
-        """One that holds up another: the holder and the waiter."""
-        table = self.table()
+    def jam(self, name: str = "gpops_it_table") -> tuple[Client, Client]:
+        """One that holds up another, by the table of this name: the holder and the waiter."""
+        table = self.table(name)
         holder = self.client(self.cluster.user, name="holder").run(
             "BEGIN", f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"
         )
