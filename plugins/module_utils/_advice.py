@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 
 _BY_SQLSTATE: dict[str, str] = {
-    "25006": "this server is read-only (a standby); log in to the coordinator",
+    "25006": "this server is read-only (a standby), or this login is (default_transaction_read_only); "
+    "log in to the coordinator, and without that setting",
     "42501": "the login role lacks a privilege for this; see the table of permissions in the README",
     "42P01": "this engine has no such relation; check that the server is Greenplum 6 or newer, or Cloudberry",
     "53300": "no connection is left, on the coordinator or on a segment; end idle sessions, or wait until some end",
     "55P03": "a lock could not be had in time; see who holds it with gp_process_info (blocked_by)",
-    "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or find what holds it up",
+    "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or find what holds it up, "
+    "such as a segment that does not answer",
     "57P01": "an administrator ended this session or is stopping the server; check the server, then run the task again",
     "57P02": "a server process crashed and the server is recovering; wait until it accepts connections",
     "57P03": "the server is starting, stopping or recovering; try again when it accepts connections",

@@ -103,8 +103,10 @@ _PAST = "past"
 _PATIENT = "patient"
 # How often to look for the session of a pooler that has our settings; a pooler gives out the last one first.
 _UNDO_TRIES = 20
-# How long a process of ours may take to be found and ended, and by how much of its statement it is known.
+# How long a process of ours may take to be found and ended, how long at least if no limit of the server ends it, and by
+# how much of its statement it is known.
 _END_OWN_SECONDS = 2.0
+_END_LINGERING_SECONDS = 0.5
 _KNOWN_BY = 100
 MAX_TIMEOUT = 86400
 MAX_PORT = 65535
@@ -283,6 +285,19 @@ class _DriverThread:
         self._jobs.put((None, None))
 
 
+class _OwnProcess(t.NamedTuple):
+    """A process of ours on the server that is to end.
+
+    Attributes:
+        texts: What it may show as its statement: the last one, or the one before if it has not read that yet.
+        if_queued: Only if it waits for a slot of its group: what it has begun to change stays with the server.
+    """
+
+    pid: int
+    texts: tuple[str, ...]
+    if_queued: bool
+
+
 class Session:
     """One database session in autocommit; no call waits beyond the deadline.
 
@@ -299,6 +314,7 @@ class Session:
         may_bypass: Whether this role may step past the queue of a full group, V(none) if that is not known yet.
         role: Who it acts as.
         where: The server, for messages.
+        lingers: Its process has something to tell the segments before it ends, which may take for ever.
     """
 
     def __init__(
@@ -315,6 +331,7 @@ class Session:
         self._pooled: bool = like._pooled if like else False  # noqa: SLF001
         self._given: str | None = like._given if like else None  # noqa: SLF001
         self._notices: list[str] = []
+        self.lingers = False
         self._begin()
 
     def _begin(self) -> None:
@@ -324,6 +341,7 @@ class Session:
         self._driver = _DriverThread(self._closing)
         self._left: list[str] = []
         self._running: str | None = None
+        self._texts: tuple[str, ...] = ()
         try:
             self._connection = self._log_in()
         except GpopsError:
@@ -444,11 +462,6 @@ class Session:
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None
 
-    @property
-    def is_past_queue(self) -> bool:
-        """Whether it has stepped past the queue of a full group."""
-        return self._queue == _PAST
-
     def _get_past_queue(self) -> bool:
         """After a wait for a slot in vain: go on past the queue, or with patience. False if that was tried before.
 
@@ -462,16 +475,32 @@ class Session:
     def _begin_anew(self, way: str) -> bool:
         """Log in once more, to meet the queue in this way; false if this role may not."""
         self._queue = way
+        if self._pooled:
+            return self._set_queue(way)
         self._notices += self._connection.notices
+        # What is asked for has not begun.
+        lingers, self.lingers = self.lingers, False
         self.close()
         try:
             self._begin()
+            self.lingers = lingers
         except (ConnectError, GroupFull) as error:
             if way == _PATIENT or not (isinstance(error, GroupFull) or _startup.refuses_bypass(error.message)):
                 raise
             self.may_bypass = False
             return False
         return way == _PATIENT or self._at_startup or _startup.BYPASS in self._left
+
+    def _set_queue(self, way: str) -> bool:
+        """The same in this session: a pooler may tidy it up before it opens another, and wait in that queue itself."""
+        patient = _startup.limits(self.deadline.remaining(), patient=True)[_startup.QUEUE_LIMIT]
+        settings = {_startup.BYPASS: "on"} if way == _PAST else {_startup.QUEUE_LIMIT: patient}
+        try:
+            self._set(settings, self.deadline)
+        except GroupFull:  # for a role that may not bypass it, this waits too
+            self.may_bypass = False
+            return False
+        return way == _PATIENT or _startup.BYPASS in self._left
 
     def execute(self, statement: t.Any, deadline: Deadline | None = None) -> Rows:
         """Run one statement and read all of its rows; if the group is full, once more past its queue.
@@ -514,6 +543,7 @@ class Session:
                 return Rows(tuple(column.name for column in cursor.description), rows)
 
         self._running = text
+        self._texts = (*self._texts[-1:], text)
         try:
             rows = t.cast(Rows, self._driver.call(run, limit.remaining()))
         except queue.Empty:
@@ -544,36 +574,37 @@ class Session:
 
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""
-        running = self._own_process()
-        self._running = None
+        process = self._own_process()
+        self._running, self.lingers = None, False
         self.close()
         try:
             session = Session(self._options, deadline or self.deadline, self)
         except GpopsError:
-            self._end_from_elsewhere(running)
+            self._end_from_elsewhere(process)
             raise
-        session._end_own(running)
+        session._end_own(process)
         return session
 
-    def _own_process(self) -> tuple[int, str] | None:
-        """The server's process that may still run a statement of ours, and that.
-
-        None of a pooler, which is not ours to end, and none that changes something: what is half done stays with the
-        server.
-        """
-        if self._running is None or self._pooled or not self._running.lstrip().startswith("SELECT"):
+    def _own_process(self) -> _OwnProcess | None:
+        """The server's process, if it will not end by itself at once; one of a pooler is not ours to end."""
+        if self._pooled or (self._running is None and not self.lingers):
             return None
-        return self._pid, self._running
+        changes = self._running is not None and not self._running.lstrip().startswith("SELECT")
+        return _OwnProcess(self._pid, self._texts, changes)
 
-    def _end_own(self, process: tuple[int, str] | None) -> None:
-        """End a process that was left behind with a statement of ours, such as one that a segment does not answer."""
+    def _end_own(self, process: _OwnProcess | None) -> None:
+        """End a process of ours that was left behind, such as one that a segment does not answer."""
         if process is None:
             return
-        pid, statement = process
+        queued = (
+            " AND (pg_catalog.row_to_json(a) ->> 'waiting_reason' = 'resgroup'"
+            " OR pg_catalog.row_to_json(a) ->> 'wait_event_type' = 'ResourceGroup')"
+        )
+        texts = sql.SQL(", ").join([sql.Literal(text[:_KNOWN_BY]) for text in process.texts])
         same = sql.SQL(
             "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a "
-            "WHERE a.pid = {} AND a.usename = session_user AND pg_catalog.left(a.query, {}) = {}"
-        ).format(sql.Literal(pid), sql.Literal(_KNOWN_BY), sql.Literal(statement[:_KNOWN_BY]))
+            "WHERE a.pid = {} AND a.usename = session_user AND pg_catalog.left(a.query, {}) IN ({}){}"
+        ).format(sql.Literal(process.pid), sql.Literal(_KNOWN_BY), texts, sql.SQL(queued if process.if_queued else ""))
         _quietly(lambda: self._execute(same, Deadline(min(_END_OWN_SECONDS, self.deadline.remaining()))))
 
     def text(self, statement: t.Any) -> str:
@@ -597,9 +628,10 @@ class Session:
             _quietly(lambda: self._driver.call(self._connection.close, _CLOSE_SECONDS))
         self._driver.stop()
 
-    def _end_from_elsewhere(self, process: tuple[int, str] | None) -> None:
+    def _end_from_elsewhere(self, process: _OwnProcess | None) -> None:
         """End a process of ours from a session of its own, if there is time."""
-        deadline = Deadline(min(_END_OWN_SECONDS, self.deadline.remaining()))
+        least = _END_LINGERING_SECONDS if self.lingers else 0.0
+        deadline = Deadline(max(least, min(_END_OWN_SECONDS, self.deadline.remaining())))
         if process is None or not deadline.remaining():
             return
         with contextlib.suppress(GpopsError):

@@ -158,8 +158,12 @@ class Engine:
         return not self.may_bypass
 
     def spends_session(self, source: str) -> bool:
-        """Whether, after this source was read, the session's next statement waits in a full group."""
-        return source == MDB and self.waits_in_group
+        """Whether, after this source was called upon, the session's next statement may wait.
+
+        The functions of mdb_toolkit have a setting of their own, which the engine tells the segments before it reads
+        the next message: it waits for one that hangs, and on a PostgreSQL 12 base in a full group.
+        """
+        return source == MDB
 
     @property
     def locks_problem(self) -> str | None:

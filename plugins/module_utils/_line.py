@@ -51,20 +51,23 @@ class ServerLine:
         """Take a new session in place of this one."""
         self._visit.renew(self._deadline)
 
-    @property
-    def _listed(self) -> str:
-        return source_of("pg_stat_activity", self._visit.source)
-
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         """These processes as they are now, with what names them; those that are gone are not in it."""
+        sources = list(dict.fromkeys([next(iter(self._engine.activity)), self._visit.source]))
+        found = self._look(pids, sources[0])
+        # That nobody is there is seen by everybody; who it is, perhaps only by the service's functions.
+        hidden = any(backend.backend_start is None for backend in found.values())
+        return self._look(found, sources[-1]) if hidden and len(sources) > 1 else found
+
+    def _look(self, pids: t.Iterable[int], source: str) -> dict[int, Backend]:
         wanted = sql.SQL(", ").join([sql.Literal(pid) for pid in pids])
         statement = sql.SQL(
             f"SELECT a.pid, a.sess_id, {instant('a.backend_start')}, {instant('a.query_start')}, a.state "
-            f"FROM {self._listed} a WHERE a.pid IN ({{}})"
+            f"FROM {source_of('pg_stat_activity', source)} a WHERE a.pid IN ({{}})"
         ).format(wanted)
         return {
             row[0]: Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
-            for row in self._execute(statement, self._visit.source)
+            for row in self._execute(statement, source)
         }
 
     def signal(self, victims: t.Sequence[Backend], state: str) -> dict[int, t.Any]:
@@ -91,7 +94,7 @@ class ServerLine:
             message = sql.SQL(", {}").format(sql.Literal(self._message))
         return sql.SQL(
             f"SELECT a.pid, {function}(a.pid{{message}}) "
-            f"FROM {self._listed} a "
+            f"FROM {source_of('pg_stat_activity', self._visit.source)} a "
             f"JOIN (VALUES {{victims}}) v ({', '.join(names)}) ON {same} "
             f"WHERE a.pid <> pg_catalog.pg_backend_pid(){running}"
         ).format(message=message, victims=sql.SQL(", ").join([_row(victim, names) for victim in victims]))

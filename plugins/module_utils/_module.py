@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 import typing as t
 
@@ -88,6 +89,8 @@ def run_module(definition: Definition) -> None:
         _refuse(INFINITY)
     except UnicodeEncodeError:  # nor does its log
         _refuse("an option has half of a surrogate pair, which is no text")
+    # As at any other end, the server is left tidy.
+    signal.signal(signal.SIGTERM, _leave)
     options = dict(module.params)
     module.params = _connection.without_secrets(options)
     module.no_log_values.clear()
@@ -102,6 +105,10 @@ def run_module(definition: Definition) -> None:
     except Exception:  # noqa: BLE001 - what was done is told, whatever becomes of Ansible's own way to tell it
         said = {"warnings": plain(outcome.warnings)} if outcome.warnings else {}
         _end({**result, **said, "failed": failed})
+
+
+def _leave(number: int, _frame: object) -> t.NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _refuse(message: str) -> t.NoReturn:

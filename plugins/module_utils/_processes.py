@@ -193,12 +193,12 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
 def _why_no_locks(visit: Visit, error: StatementError) -> str:
     if isinstance(error, GroupFull):
         return visit.full_group
-    if is_out_of_memory(error.sqlstate) and visit.session.is_past_queue:
-        group = visit.engine.role_group or "its group"
+    if is_out_of_memory(error.sqlstate):
         return (
-            f"the lock table is larger than the memory that a statement has past the queue of a full resource group "
-            f"({error.message}). Log in as a role of another group, or let {group} have a free slot (raise its "
-            "concurrency, or end a session that runs in it), and run the task again"
+            f"the lock table is larger than the memory of this statement ({error.message}). Past the queue of a full "
+            "resource group, and with gp_resource_group_bypass on for this login, that is little. Log in as a role of "
+            f"another group, or let {visit.engine.role_group or 'its group'} have a free slot (raise its concurrency, "
+            "or end a session that runs in it), and run the task again"
         )
     return error.message
 

@@ -61,7 +61,7 @@ class Visit:
         """
         if self._spent:
             self.renew(deadline)
-        self._spent = source is not None and self.engine.spends_session(source)
+        self._spent = self.session.lingers = source is not None and self.engine.spends_session(source)
         return self.session.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))
 
     def renew(self, deadline: _connection.Deadline) -> None:

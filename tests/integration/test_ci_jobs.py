@@ -125,11 +125,11 @@ class Job:
         host["gp_connection"] = cluster.login(cluster.admin)
         # It is in the password file.
         del host["gp_connection"]["login_password"]
-        host["gp_remediation_policies"] = POLICIES
         text = yaml.safe_dump(content)
         (self.project / "inventory" / "hosts.yml").write_text(text, encoding="utf-8")
-        policies = yaml.safe_dump({"gp_remediation_policies": POLICIES})
-        (self.project / "policies.yml").write_text(policies, encoding="utf-8")
+        policies = yaml.safe_load((ROOT / "examples" / "ci" / "policies.yml").read_text(encoding="utf-8"))
+        policies["gp_remediation_policies"] += POLICIES
+        (self.project / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
 
     def sh(self, script: str, environ: t.Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a script as a runner does."""

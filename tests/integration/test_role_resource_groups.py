@@ -116,6 +116,14 @@ def test_applied_then_unchanged_then_drift_then_none(cluster: Cluster, scene: Sc
     ]
     assert messages(drift, "Sum up")[0] == "clusters: 1; as declared: 0; with drift: 1; not examined: 0"
     assert set(lines) <= set(messages(drift, "Sum up"))
+    # A file that cannot be written hides nothing.
+    told = run_playbook(
+        "gpops.toolkit.resource_groups_drift", inventory, tmp_path, "-e", "gp_resource_groups_junit=/dev/null/drift.xml"
+    )
+    assert told.returncode == 2, output(told)
+    assert set(lines) <= set(messages(told, "Sum up"))
+    assert "drift: " in told.stdout
+    assert "no_junit" not in told.stdout
     assert cases(tmp_path / "relative.xml")["dwh", A] == [("Failure", lines[0])]
     assert info(cluster)[A]["concurrency"] == 9
     assert run_playbook("gpops.toolkit.resource_groups", inventory, tmp_path).returncode == 0

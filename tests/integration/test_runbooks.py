@@ -464,3 +464,47 @@ def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
     assert block
     out = succeeded(play(yaml.safe_load(block.group(1)), cluster, tmp_path))
     assert "remediate: forgotten transactions: nothing: no session is to end. long statements: nothing" in out
+
+
+@on("gp6")
+def test_a_report_that_cannot_be_written_hides_nothing(scene: Scene, tmp_path: Path) -> None:
+    """What was done is said all the same; then the run fails."""
+    cluster = scene.cluster
+    victim = scene.client(cluster.user).run(*runbooks.IDLE_IN_TRANSACTION)
+    settings = {
+        "gp_remediation_min_state_age": "0",
+        "gp_remediation_application_names": [runbooks.NAME],
+        "gp_remediation_mode": "enforce",
+        "gp_remediation_report_dir": "/dev/null/reports",
+    }
+    done = play("gpops.toolkit.reap_idle_in_transaction", cluster, tmp_path, "-e", json.dumps(settings))
+    assert done.returncode != 0
+    assert not runbooks.is_there(scene, victim)
+    said = " ".join(done.stdout.split())
+    assert "1 session signalled to be terminated" in said
+    assert f"{victim.pid} {cluster.user} terminated" in said
+    assert "There is no report: dest: " in said
+    # What another runbook of the play did is not told by this one.
+    refused = play(
+        "gpops.toolkit.reap_idle_in_transaction",
+        cluster,
+        tmp_path,
+        "-e",
+        json.dumps({**settings, "gp_remediation_max_victims": -1}),
+    )
+    assert refused.returncode != 0
+    assert "max_victims" in refused.stdout
+
+
+@on("gp6")
+def test_a_connection_may_be_a_text(scene: Scene, tmp_path: Path) -> None:
+    """As surveys and name=value give it; or there is none."""
+    cluster = scene.cluster
+    text = json.dumps({"gp_connection": json.dumps(cluster.login(cluster.ops))})
+    for playbook in ("processes", "triage"):
+        done = play(f"gpops.toolkit.{playbook}", cluster, tmp_path, "-e", text)
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = play(
+            f"gpops.toolkit.{playbook}", cluster, tmp_path, "-e", '{"gp_connection": null}', PGHOST=cluster.host
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
