@@ -574,15 +574,23 @@ class Session:
 
     def renewed(self, deadline: Deadline | None = None) -> Session:
         """A new session with the same options, in place of this one."""
-        process = self._own_process()
+        deadline, process = deadline or self.deadline, self._own_process()
+        if process is None:
+            self.close()
+            return Session(self._options, deadline, self)
+        try:
+            session = Session(self._options, deadline, self)
+        except ConnectError:
+            # Perhaps all connections are taken, with this one.
+            self.close()
+            return Session(self._options, deadline, self)
+        except GpopsError:
+            self.close()
+            raise
+        # Before its connection ends: then it would turn to the segments, where Greenplum 7 hears no signal any more.
+        session._end_own(process)
         self._running, self.lingers = None, False
         self.close()
-        try:
-            session = Session(self._options, deadline or self.deadline, self)
-        except GpopsError:
-            self._end_from_elsewhere(process)
-            raise
-        session._end_own(process)
         return session
 
     def _own_process(self) -> _OwnProcess | None:
