@@ -462,6 +462,11 @@ class Session:
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None
 
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler stands between, which gives out sessions of its own."""
+        return self._pooled
+
     def _get_past_queue(self) -> bool:
         """After a wait for a slot in vain: go on past the queue, or with patience. False if that was tried before.
 

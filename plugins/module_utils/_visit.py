@@ -59,7 +59,8 @@ class Visit:
             source: The interface that the statement calls upon.
             share: What part of the time it may take.
         """
-        if self._spent:
+        # A pooler would give the same one again, once it has tidied it up, for which that needs a slot.
+        if self._spent and not (self.session.pooled and self.engine.may_bypass):
             self.renew(deadline)
         self._spent = self.session.lingers = source is not None and self.engine.spends_session(source)
         return self.session.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))

@@ -9,10 +9,10 @@ import typing as t
 
 import pytest
 from integration.cluster import Cluster
-from integration.conftest import EXTERNAL, good_guest, nothing_is_left, scene
+from integration.conftest import EXTERNAL, good_guest, nothing_is_left, scene, special
 from torture.scale import scaled
 
-__all__ = ["cluster", "good_guest", "scene"]
+__all__ = ["cluster", "good_guest", "scene", "special"]
 
 FAMILIES = [EXTERNAL.family] if EXTERNAL else scaled(["gp7"], ["gp6", "gp7", "cb"])
 

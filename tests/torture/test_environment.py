@@ -276,6 +276,25 @@ def test_pgbouncer(
     stage.judge(said, lambda: run(conversation.module, {**login, **stage.options()}))
 
 
+@pytest.mark.parametrize("special", ["gp6"], indirect=True)
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_full_group_behind_pgbouncer(bouncer: str, special: t.Callable[..., Cluster], mode: str, ends: bool) -> None:
+    """Between two clients it tidies a session up, for which that needs a slot; so a task keeps the one that it has."""
+    cluster, tag = special(), fresh_tag()
+    for role, toolkit in ((cluster.admin, "native"), (cluster.ops, "auto")):
+        with Scene(cluster) as scene, pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options=False) as pooler:
+            victim = scene.client(cluster.user, name=tag)
+            scene.group(role)
+            holder = scene.client(role).run("BEGIN", "SELECT 1")
+            login = {**pooler.through.login(role), "toolkit": toolkit, "application_names": [tag], "timeout": 8}
+            said = run("gp_backend", {**login, "state": "terminated"}) if ends else run("gp_process_info", login)
+            # What the pooler itself does then may wait.
+            holder.run("ROLLBACK")
+        assert not said.failed, said["msg"]
+        assert [record["pid"] for record in said["victims" if ends else "processes"]] == [victim.pid]
+
+
 @pytest.mark.parametrize("mode", pgbouncer.MODES)
 def test_another_role_through_pgbouncer(bouncer: str, cluster: Cluster, mode: str) -> None:
     with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options=True) as pooler:
