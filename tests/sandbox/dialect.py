@@ -41,10 +41,10 @@ class Token:
 class SyntaxProblem(Exception):
     """A syntax error at a token, or behind the last one."""
 
-    def __init__(self, token: Token | None) -> None:
+    def __init__(self, token: Token | None, message: str = "", start: int | None = None) -> None:
         where = f'at or near "{token.text}"' if token else "at end of input"
-        super().__init__(f"syntax error {where}")
-        self._start = token.start if token else None
+        super().__init__(message or f"syntax error {where}")
+        self._start = token.start if token else start
 
     def position(self, text: str) -> int:
         """As the protocol counts: in characters, from one."""
@@ -55,8 +55,7 @@ class ScanProblem(SyntaxProblem):
     """A text that not even the scanner can read."""
 
     def __init__(self, message: str, start: int) -> None:
-        Exception.__init__(self, message)
-        self._start = start
+        super().__init__(None, message, start)
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,11 @@ class _Entry:
         return f"{name}:" + ",".join(f"{key}={self.values.get(key) or 'max'}" for key in FIELDS)
 
 
-def normalised(text: str, tablespaces: Mapping[str, int] = TABLESPACES) -> str:
+def normalised(text: str, tablespaces: Mapping[str, int] | None = None) -> str:
     """The text as the engine stores it; raises IoLimitProblem."""
     if text == NONE:
         return NONE
+    tablespaces = TABLESPACES if tablespaces is None else tablespaces
     entries = _Parser(text, tablespaces).entries()
     for entry in entries:
         _check_range(entry)

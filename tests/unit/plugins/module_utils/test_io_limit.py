@@ -31,7 +31,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 from hypothesis import given
 from hypothesis import strategies as st
 
-Meaning = dict[str, dict[str, int | None]]
+Meaning = dict[str, dict[str, t.Any]]
 Declare = t.Callable[..., tuple[dict[str, t.Any], list[str]]]
 
 NUMBERS = {"pg_default": 1663, "pg_global": 1664, "fast": 16400, "Slow_2": 16401}
