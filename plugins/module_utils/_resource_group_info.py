@@ -62,6 +62,8 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
 
 def _status(found: Visit) -> tuple[dict[str, _group_line.GroupStatus], list[str]]:
     """What goes on in the groups; or nothing, and why: what they are may be known all the same."""
+    if found.engine.utility_mode:
+        return {}, ["there is no status: this is a session in utility mode, to which the engine tells none"]
     try:
         return _group_line.read_status(found.session), []
     except GroupFull:

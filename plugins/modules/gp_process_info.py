@@ -28,10 +28,9 @@ options:
   fields:
     description:
       - Return only these fields of RV(processes), in this order. By default all.
-      - Without C(waiting), C(waiting_reason), C(wait_age), C(blocked_by) and C(blocks), here, in O(sort_by) and among
-        the criteria, the lock table is not read, which spares the server most of the work.
-      - Without V(blocked_by), V(blocks), V(waiting), V(waiting_reason) and V(wait_age), and without criteria on waiting
-        and blocking, the lock table of the segments is not read, which is the dearest part.
+      - Without V(waiting), V(waiting_reason), V(wait_age), V(blocked_by) and V(blocks), here, in O(sort_by) and among
+        the criteria, the lock table is not read, which spares the server most of the work. Nor is it read if no session
+        may be waiting for a lock.
     type: list
     elements: str
     choices: &fields

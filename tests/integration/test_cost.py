@@ -239,6 +239,9 @@ def test_utility_mode_does_not_tell_who_waits(cluster: Cluster, scene: Scene, al
     record = by_name(found)[NAME]
     assert (record["waiting"], record["blocked_by"], record["blocks"]) == (None, None, None)
     assert "unknown (null): this is a session in utility mode" in found.output
+    groups = run_module("gp_resource_group_info", {**alone, "status": True})
+    assert {group["status"] for group in groups["groups"]} == {None}
+    assert "there is no status: this is a session in utility mode" in groups.output
     judged = run_module("gp_backend", {**alone, "state": "terminated", "blocking": 1})
     assert "cannot be judged" in judged["msg"]
 
