@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 import typing as t
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils import _admission, _process_info, _process_sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import alarm_of_the_task
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import perform
-from integration.cluster import Cluster, Scene
+from integration.cluster import Cluster, Scene, eventually, left_behind
 from integration.conftest import nothing_is_left
-from integration.run_module import Outcome, run_module
+from integration.run_module import FOR_A_MODULE, MODULES, Outcome, run_module
 from integration.tap import Tap, login_through
 
 NAME = "gpops it cost"
@@ -281,6 +284,45 @@ def test_a_statement_is_ended_at_the_task_s_own_timeout(stuck: Cluster) -> None:
     assert alarm.heard
     assert said["processes"][0]["blocked_by"] is None
     nothing_is_left(stuck)
+
+
+def test_a_module_that_is_terminated_leaves_nothing(stuck: Cluster) -> None:
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**stuck.login(stuck.admin), **FOR_A_MODULE}})
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"{MODULES}.gp_process_info"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]},
+        text=True,
+    )
+    assert process.stdin
+    process.stdin.write(arguments)
+    process.stdin.close()
+    process.stdin = None
+    eventually(lambda: any("pg_locks" in str(each.query) for each in left_behind(stuck)), "it reads the locks")
+    process.terminate()
+    process.communicate(timeout=10)
+    nothing_is_left(stuck)
+
+
+def test_a_change_that_waits_for_a_slot_is_taken_back(cluster: Cluster, scene: Scene) -> None:
+    """It has not begun; later it would be done behind the back of a task that failed."""
+    if not scene.waits_in_group:
+        pytest.skip("on this engine every role gets past the queue")
+    scene.sql(f'ALTER ROLE "{cluster.ops}" CREATEROLE')
+    scene.at_the_end(f'ALTER ROLE "{cluster.ops}" NOCREATEROLE')
+    scene.group(cluster.ops)
+    holder = scene.client(cluster.ops).run("BEGIN", "SELECT 1")
+    definition = _admission.DEFINITION
+    given = {**cluster.login(cluster.ops), "roles": [{"name": cluster.other, "connection_limit": 66}]}
+    options = ArgumentSpecValidator(definition.argument_spec).validate(given).validated_parameters
+    signal.setitimer(signal.ITIMER_REAL, 3)
+    with alarm_of_the_task("the task has had its time"):
+        said = perform(definition, options, check_mode=False).result
+    assert said["failed"], said
+    nothing_is_left(cluster)
+    holder.run("ROLLBACK")
+    assert scene.sql("SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = %s", (cluster.other,)) == [(-1,)]
 
 
 def test_many_victims_by_mdb_toolkit(cluster: Cluster, scene: Scene) -> None:
