@@ -223,10 +223,11 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     settings = _settings(row["settings"])
     locks_by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
     locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
-    activity = _activity(interface, views, functions)
+    family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
+    managed_slots = family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6.issubset(settings)
+    activity = _activity(interface, views, functions, sees_all=row["is_superuser"] or managed_slots)
     if not activity:
         raise GpopsError(f"role {row['role']} may not read the process list, pg_catalog.pg_stat_activity")
-    family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
     return Engine(
         family=family,
         version=_version(row["version_text"]),
@@ -247,7 +248,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         group_views_trusted=bool(row.get(GROUP_VIEWS)),
         may_bypass=row["login_is_superuser"] or settings.get(BYPASS, ("", ""))[1] == _EVERY_ROLE,
         utility_mode=settings.get("gp_role", ("", ""))[0] == _UTILITY,
-        managed_slots=family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6.issubset(settings),
+        managed_slots=managed_slots,
     )
 
 
@@ -258,11 +259,15 @@ def _settings(text: str | None) -> dict[str, tuple[str, str]]:
 
 
 def _activity(
-    interface: str, views: t.Mapping[str, frozenset[str]], functions: t.Mapping[str, frozenset[str]]
+    interface: str,
+    views: t.Mapping[str, frozenset[str]],
+    functions: t.Mapping[str, frozenset[str]],
+    sees_all: bool,
 ) -> dict[str, frozenset[str]]:
-    """Where the process list is read, in this order: who sees all in the view needs no function of mdb_toolkit."""
+    """Where the process list is read, in this order: who may see all in the view needs no function of mdb_toolkit."""
     found = {NATIVE: views.get("pg_stat_activity"), MDB: functions.get("pg_stat_activity")}
-    wanted = (NATIVE, MDB) if interface == MDB else (NATIVE,)
+    both = (NATIVE, MDB) if sees_all else (MDB, NATIVE)
+    wanted = both if interface == MDB else (NATIVE,)
     return {source: columns for source in wanted if (columns := found[source])}
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._engine import NATIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import instant, source_of
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
@@ -53,11 +54,11 @@ class ServerLine:
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         """These processes as they are now, with what names them; those that are gone are not in it."""
-        sources = list(dict.fromkeys([next(iter(self._engine.activity)), self._visit.source]))
-        found = self._look(pids, sources[0])
+        source = self._visit.source
+        found = self._look(pids, NATIVE if NATIVE in self._engine.activity else source)
         # That nobody is there is seen by everybody; who it is, perhaps only by the service's functions.
         hidden = any(backend.backend_start is None for backend in found.values())
-        return self._look(found, sources[-1]) if hidden and len(sources) > 1 else found
+        return self._look(found, source) if hidden and source != NATIVE else found
 
     def _look(self, pids: t.Iterable[int], source: str) -> dict[int, Backend]:
         wanted = sql.SQL(", ").join([sql.Literal(pid) for pid in pids])

@@ -379,7 +379,7 @@ def test_few_round_trips(cluster: Cluster, scene: Scene) -> None:
     for number in range(5):
         scene.client(cluster.user, name=NAME).run(f"SELECT {number}")
     with Tap(cluster.host, cluster.port) as tap:
-        login = login_through(tap, cluster.login(cluster.admin))
+        login = {**login_through(tap, cluster.login(cluster.admin)), "toolkit": "native"}
         found = run_module("gp_backend", {**login, "state": "terminated", "application_names": [NAME], "wait": False})
         assert not found.failed, found
         assert len(tap.statements) == 4, tap.statements

@@ -35,19 +35,18 @@ def test_a_look_takes_two(options: dict[str, t.Any], cluster: Cluster, scene: Sc
 
 
 def test_a_look_by_mdb_toolkit_takes_one_more(cluster: Cluster, scene: Scene) -> None:
-    """Only where the plain view hides something from this role."""
+    """A session that ends that one's process, which may wait for the segments before its end."""
     scene.client(cluster.user).run("SELECT 1")
     found, tap = through(cluster, cluster.ops, "gp_process_info", fields=["pid"])
     assert found["hidden"] == 0
-    # And a session that ends that one's process, which may wait for the segments before its end.
-    assert (tap.connections, len(tap.statements)) == (2, 4), tap.statements
+    assert (tap.connections, len(tap.statements)) == (2, 3), tap.statements
 
 
 @pytest.mark.parametrize("state", ["cancelled", "terminated"])
 def test_signals_take_three_and_one_for_each_look(state: str, cluster: Cluster, scene: Scene) -> None:
     for _number in range(5):
         scene.state(scene.client(cluster.user, name=NAME).start("SELECT pg_sleep(600)"), "active")
-    options = {"state": state, "application_names": [NAME]}
+    options = {"state": state, "application_names": [NAME], "toolkit": "native"}
     found, tap = through(cluster, cluster.admin, "gp_backend", **options)
     assert found["counts"] == {state: 5}
     signals = [number for number, text in enumerate(tap.statements) if "_backend(a.pid" in text]
@@ -64,9 +63,9 @@ def test_the_managed_interface_takes_a_connection_for_each_call(cluster: Cluster
     scene.client(cluster.user, name=NAME)
     options = {"state": "terminated", "application_names": [NAME], "wait": False}
     _found, tap = through(cluster, cluster.ops, "gp_backend", **options)
-    # Engine, sessions twice, the signal and the one look; for each of the last two a new connection, which ends the
-    # process of the one before.
-    assert (tap.connections, len(tap.statements)) == (3, 7), tap.statements
+    # Engine, sessions, the signal and the one look; for each of the last two a new connection, which ends the process
+    # of the one before.
+    assert (tap.connections, len(tap.statements)) == (3, 6), tap.statements
 
 
 def groups(cluster: Cluster, number: int, concurrency: int) -> dict[str, t.Any]:
