@@ -101,6 +101,8 @@ _CLOSE_SECONDS = 0.5
 # How the queue of a full group is met, once it was waited in for a little.
 _PAST = "past"
 _PATIENT = "patient"
+# How long a statement may take to say why a role is refused.
+_ROLE_SECONDS = 1.0
 # How often to look for the session of a pooler that has our settings; a pooler gives out the last one first.
 _UNDO_TRIES = 20
 # How long a process of ours may take to be found and ended, how long at least if no limit of the server ends it, and by
@@ -357,7 +359,7 @@ class Session:
         try:
             self._set({**self._marked_limits(), **self._queue_settings()}, self.deadline)
             if self._options.get("session_role"):
-                self._set_role(self._options["session_role"])
+                self._set_role(self._options["session_role"], self.deadline)
         except GpopsError:
             self.close()
             raise
@@ -373,11 +375,10 @@ class Session:
         try:
             connection = self._connect(_startup.with_settings(self._params, self._given_options(), settings))
         except ConnectError as error:
-            if _startup.refuses_bypass(error.message) or not (
-                _startup.refuses_role(error.message) or _startup.refused(error.message, settings)
-            ):
+            if _startup.refuses_role(error.message, role):
+                raise self._role_refused(error) from None
+            if _startup.refuses_bypass(error.message) or not _startup.refused(error.message, settings):
                 raise
-            # A role is refused in better words by a statement.
         else:
             name, value = _startup.CANARY
             self._at_startup = connection.get_parameter_status(name) == value
@@ -386,6 +387,20 @@ class Session:
             # PgBouncer has dropped them; Odyssey would set them in each session that a statement goes to.
             _quietly(connection.close)
         return self._connect(self._params)
+
+    def _role_refused(self, error: ConnectError) -> GpopsError:
+        """Why we may not become the role: a statement says it better than a login, if no segment hangs."""
+        self._connection = self._connect(_startup.with_settings(self._params, self._given_options(), self._limits))
+        try:
+            self._set_role(self._options["session_role"], Deadline(min(_ROLE_SECONDS, self.deadline.remaining())))
+        except OptionError as refused:
+            return refused
+        except GpopsError:
+            pass
+        finally:
+            if not self._driver.stuck:
+                _quietly(self._connection.close)
+        return OptionError("session_role", error.message)
 
     def _given_options(self) -> str:
         """The options that the user has set himself; those of a service are known from a login only."""
@@ -455,9 +470,9 @@ class Session:
         role = [_startup.ROLE] if self._options.get("session_role") else []
         return [*self._limits, _startup.CANARY[0], *self._queue_settings(), *role]
 
-    def _set_role(self, role: str) -> None:
+    def _set_role(self, role: str, deadline: Deadline) -> None:
         try:
-            self._execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), self.deadline)
+            self._execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), deadline)
             self._left.append(_startup.ROLE)
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None

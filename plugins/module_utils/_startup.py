@@ -66,9 +66,10 @@ def refused(message: str, settings: t.Iterable[str]) -> bool:
     return any(word in message for word in [*settings, CANARY[0], "startup parameter", "options"])
 
 
-def refuses_role(message: str) -> bool:
+def refuses_role(message: str, role: str | None) -> bool:
     """Whether a connection failed for the role that it was to become."""
-    return f'parameter "{ROLE}"' in message or "permission denied to set role" in message
+    words = (f'parameter "{ROLE}"', "permission denied to set role", f'role "{role}" does not exist')
+    return bool(role) and any(each in message for each in words)
 
 
 def refuses_bypass(message: str) -> bool:

@@ -337,7 +337,7 @@ def test_hostile_options(
     assert ended["success"] > EXAMPLES / 100, ended
     assert ended["error that names an option"] > EXAMPLES / 100, ended
     if with_entries:
-        assert looked_into["error that names an option"] > EXAMPLES / 50, looked_into
+        assert looked_into["error that names an option"] > EXAMPLES / 100, looked_into
     by_end = {f"with entries, {end}": number for end, number in looked_into.items()}
     figures.record("input", cluster.family, {module: {**ended, **by_end}})
 

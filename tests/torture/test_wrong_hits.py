@@ -366,8 +366,10 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
     for client in heirs[20:]:
         scene.state(client, "active")
     before = [identity for identity in identities(scene) if identity.pid in {heir.pid for heir in heirs}]
+    lines: list[_line.ServerLine] = []
     for role, toolkit in ((cluster.ops, "mdb"), (cluster.admin, "native")):
-        line, tally = line_of(cluster, role, toolkit), Tally()
+        lines.append(line := line_of(cluster, role, toolkit))
+        tally = Tally()
         while tally.trials < TRIALS / 2:
             aimed = [dataclasses.replace(random.choice(old), pid=heir.pid) for heir in before for _each in range(5)]
             # Also the very session, at another statement.
@@ -380,4 +382,5 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
         figures.record("wrong hits", cluster.family, {f"forged records, {toolkit}": dataclasses.asdict(tally)})
     careless(monkeypatch)
     assert line.signal(aimed, "terminated")
-    line._visit.session.close()
+    for line in lines:
+        line._visit.session.close()

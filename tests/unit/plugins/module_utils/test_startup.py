@@ -51,11 +51,13 @@ def test_a_full_group_is_waited_for_a_little_at_first() -> None:
         ('FATAL:  invalid value for parameter "role": "nobody"', True, False),
         ('FATAL:  permission denied to set role "gpadmin"', True, False),
         ('FATAL:  permission denied to set parameter "gp_resource_group_bypass"', False, True),
-        ('FATAL:  role "nobody" does not exist', False, False),
+        ('FATAL:  role "nobody" does not exist', True, False),
+        ('FATAL:  role "ops" does not exist', False, False),
     ],
 )
 def test_what_a_login_is_refused_for(message: str, role: bool, bypass: bool) -> None:
-    assert (_startup.refuses_role(message), _startup.refuses_bypass(message)) == (role, bypass)
+    assert (_startup.refuses_role(message, "nobody"), _startup.refuses_bypass(message)) == (role, bypass)
+    assert not _startup.refuses_role(message, None)
 
 
 @pytest.mark.parametrize(
