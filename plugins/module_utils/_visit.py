@@ -28,7 +28,6 @@ class Visit:
     engine: _engine.Engine
     deadline: _connection.Deadline
     source: str = _engine.NATIVE
-    _spent: bool = False
 
     def __post_init__(self) -> None:
         self.source = next(iter(self.engine.activity))
@@ -44,11 +43,11 @@ class Visit:
         return self.engine.activity[self.source]
 
     def look_closer(self) -> bool:
-        """From now on read the process list by the next interface, which shows more; false if there is none."""
-        sources = list(self.engine.activity)
-        rest = sources[sources.index(self.source) + 1 :]
-        self.source = rest[0] if rest else self.source
-        return bool(rest)
+        """From now on read the process list by the service's function, which shows more; false if there is none."""
+        if self.source == _engine.MDB or _engine.MDB not in self.engine.activity:
+            return False
+        self.source = _engine.MDB
+        return True
 
     def execute(
         self, statement: t.Any, deadline: _connection.Deadline, source: str | None = None, share: float = 1.0
@@ -60,15 +59,14 @@ class Visit:
             share: What part of the time it may take.
         """
         # A pooler would give the same one again, once it has tidied it up, for which that needs a slot.
-        if self._spent and not (self.session.pooled and self.engine.may_bypass):
+        if self.session.lingers and not (self.session.pooled and self.engine.may_bypass):
             self.renew(deadline)
-        self._spent = self.session.lingers = source is not None and self.engine.spends_session(source)
+        self.session.lingers = source is not None and self.engine.spends_session(source)
         return self.session.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))
 
     def renew(self, deadline: _connection.Deadline) -> None:
         """Take a new session in place of this one."""
         self.session = self.session.renewed(deadline)
-        self._spent = False
 
 
 @contextlib.contextmanager
