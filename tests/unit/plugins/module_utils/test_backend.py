@@ -9,27 +9,17 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _backend, _engine, _selection, _victims
+from ansible_collections.gpops.toolkit.plugins.module_utils import _backend, _selection, _victims
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import Ending
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import Policy, decide
+from unit.engines import engine
 
-ENGINE = _engine.Engine(
-    family="gp7",
-    version="7.1.0",
-    interface="native",
-    toolkit_state="missing",
-    role="ops",
-    role_group="default_group",
-    is_superuser=False,
-    database="postgres",
-    max_connections=100,
-    reserved_connections=3,
-    activity={"native": frozenset()},
-    lock_source="native",
-    lock_columns=frozenset(),
+ENGINE = engine(
+    "gp7",
+    "7.1.0",
     signal_functions={"cancelled": "pg_catalog.pg_cancel_backend", "terminated": "pg_catalog.pg_terminate_backend"},
     message_functions=frozenset(["pg_cancel_backend", "pg_terminate_backend"]),
 )

@@ -13,7 +13,6 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _connection,
-    _engine,
     _group_line,
     _resource_group,
     _resource_group_info,
@@ -30,6 +29,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Step
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.engines import engine
 
 Meaning = dict[str, dict[str, t.Any]]
 Declare = t.Callable[..., tuple[dict[str, t.Any], list[str]]]
@@ -185,20 +185,13 @@ def test_without_the_catalog_a_name_may_be_any_number() -> None:
 # A module's run
 
 
-ENGINE = _engine.Engine(
-    family="cb",
-    version="2.0.0-incubating",
-    interface="native",
-    toolkit_state="missing",
+ENGINE = engine(
+    "cb",
+    "2.0.0-incubating",
     role="gpadmin",
     role_group="admin_group",
     is_superuser=True,
-    database="postgres",
     max_connections=400,
-    reserved_connections=3,
-    activity={"native": frozenset()},
-    lock_source="native",
-    lock_columns=frozenset(),
     group_views_trusted=True,
 )
 

@@ -36,21 +36,12 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Ba
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit.engines import engine
 
-ENGINE = Engine(
-    family="gp6",
-    version="6.24.3",
-    interface="native",
-    toolkit_state="missing",
-    role="ops",
-    role_group="default_group",
+ENGINE = engine(
+    "gp6",
+    "6.24.3",
     is_superuser=True,
-    database="postgres",
-    max_connections=100,
-    reserved_connections=3,
-    activity={"native": frozenset()},
-    lock_source="native",
-    lock_columns=frozenset(),
     signal_functions={"cancelled": "pg_catalog.pg_cancel_backend", "terminated": "pg_catalog.pg_terminate_backend"},
 )
 

@@ -9,25 +9,12 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_info, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend, Snapshot
+from unit.engines import engine
 
-ENGINE = _engine.Engine(
-    family="gp7",
-    version="7.1.0",
-    interface="native",
-    toolkit_state="missing",
-    role="ops",
-    role_group="default_group",
-    is_superuser=False,
-    database="postgres",
-    max_connections=100,
-    reserved_connections=3,
-    activity={"native": frozenset()},
-    lock_source=None,
-    lock_columns=frozenset(),
-)
+ENGINE = engine("gp7", "7.1.0", lock_source=None)
 BACKENDS = (
     Backend(pid=1, sess_id=11, usename="sammy", state="idle", query="SELECT 'abc'", session_age=5.0, blocks=(2, 3)),
     Backend(pid=2, sess_id=12, usename="billy", state="active", session_age=9.0, waiting_reason="lock", blocks=(3,)),

@@ -11,29 +11,15 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _connection,
-    _engine,
     _group_line,
     _resource_group,
     _resource_group_info,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
+from unit.engines import engine
 
-ENGINE = _engine.Engine(
-    family="gp6",
-    version="6.24.3",
-    interface="native",
-    toolkit_state="missing",
-    role="gpadmin",
-    role_group="admin_group",
-    is_superuser=True,
-    database="postgres",
-    max_connections=400,
-    reserved_connections=3,
-    activity={"native": frozenset()},
-    lock_source="native",
-    lock_columns=frozenset(),
-)
+ENGINE = engine("gp6", "6.24.3", role="gpadmin", role_group="admin_group", is_superuser=True, max_connections=400)
 CONFIG = {"groupid": "6437", "groupname": "etl", "concurrency": "20", "cpu_rate_limit": "30", "cpuset": "-1"}
 MEMBERS = [
     {"rolname": "sammy", "rolsuper": False, "rsgname": "etl"},
