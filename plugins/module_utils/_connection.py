@@ -330,8 +330,8 @@ class Session:
         self.may_bypass: bool | None = like.may_bypass if like else None
         # How the queue of a full group is met: not at all so far, past it, or with patience.
         self._queue: str | None = like._queue if like else None  # noqa: SLF001 - of this class
-        self._pooled: bool = like._pooled if like else False  # noqa: SLF001
-        self._given: str | None = like._given if like else None  # noqa: SLF001
+        self._pooled: bool = like._pooled if like else False  # noqa: SLF001 - of this class
+        self._given: str | None = like._given if like else None  # noqa: SLF001 - of this class
         self._notices: list[str] = []
         self.lingers = False
         self._begin()

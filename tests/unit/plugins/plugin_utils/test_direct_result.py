@@ -67,9 +67,9 @@ class Action(_direct.DirectAction):
         type(self).definition = Definition(operation, {"users": {"type": "list", "elements": "str"}})
         of_the_task = {"args": {"users": ["a"], "login_password": "s3cret"}, "async_val": 0, "check_mode": False}
         none = {"environment": [{"PGHOST": "here"}], "delegate_to": None, "timeout": None, "action": "gp_test"}
-        self._task = types.SimpleNamespace(**{**of_the_task, **none, **keywords})  # type: ignore[assignment]
-        self._connection = types.SimpleNamespace(transport="local", become=None, _shell=Shell())  # type: ignore[assignment]
-        self._templar = Templar()  # type: ignore[assignment]
+        self._task = types.SimpleNamespace(**{**of_the_task, **none, **keywords})  # type: ignore[assignment]  # a stand-in
+        self._connection = types.SimpleNamespace(transport="local", become=None, _shell=Shell())  # type: ignore[assignment]  # a stand-in
+        self._templar = Templar()  # type: ignore[assignment]  # a stand-in
         self.modules: list[str] = []
 
     def _execute_module(self, **options: t.Any) -> dict[str, t.Any]:  # type: ignore[override]  # called by name
