@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils import (
     _connection,
     _engine,
+    _identity,
     _processes,
     _selection,
     _signals,
@@ -144,21 +145,27 @@ def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> lis
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
     with found.deadline.enforced(_selection.TOO_SLOW):
-        return choose(snapshot.backends, request, options)
+        return choose(snapshot.backends, request, options, snapshot.who)
 
 
 def choose(
-    backends: t.Sequence[_processes.Backend], request: Request, options: t.Mapping[str, t.Any]
+    backends: t.Sequence[_processes.Backend],
+    request: Request,
+    options: t.Mapping[str, t.Any],
+    who: _identity.Identities = _identity.NOBODY,
 ) -> list[_victims.Verdict]:
-    """PURE: all sessions -> the verdict on each that was asked for, those that are gone included."""
+    """PURE: all sessions -> the verdict on each that was asked for, those that are gone included.
+
+    Raises:
+        OptionError: O(session_ids) has a number that several sessions bear.
+    """
     early: list[_victims.Verdict] = []
     if request.records is None:
+        _check_numbers(options.get("session_ids") or (), who)
         chosen = request.selection.choose(backends)
         known = {backend.pid for backend in backends}
         early = [
-            _victims.Verdict(
-                _processes.Backend(pid=pid, sess_id=0), _victims.GONE, "no session with this pid is listed"
-            )
+            _not_listed(_processes.Backend(pid=pid, sess_id=0), who)
             for pid in dict.fromkeys(options.get("pids") or ())
             if pid not in known
         ]
@@ -167,11 +174,33 @@ def choose(
         now = {backend.pid: backend for backend in backends}
         for record in request.records:
             ended = _victims.still_there(record, now.get(record.pid), request.policy.state)
-            if ended is not None:
+            if record.pid in who.readers:
+                early.append(_not_listed(record, who))
+            elif ended is not None:
                 early.append(ended)
             elif now[record.pid] not in chosen:
                 chosen.append(now[record.pid])
     return _victims.decide(chosen, request.policy) + early
+
+
+def _not_listed(backend: _processes.Backend, who: _identity.Identities) -> _victims.Verdict:
+    """On a process that is no session."""
+    if backend.pid not in who.readers:
+        return _victims.Verdict(backend, _victims.GONE, "no session with this pid is listed")
+    session = who.readers[backend.pid]
+    words = f"it is no session but a helper of one, process {session}, and ends with its statement; choose that one"
+    return _victims.Verdict(backend, _victims.NOT_APPLICABLE, words)
+
+
+def _check_numbers(numbers: t.Iterable[int], who: _identity.Identities) -> None:
+    for number in numbers:
+        if number in who.shared:
+            pids = ", ".join(map(str, sorted(who.shared[number])))
+            raise OptionError(
+                "session_ids",
+                f"several sessions bear number {number}, processes {pids}: a login may give itself any number. Nothing "
+                "was sent; choose by pids",
+            )
 
 
 def _check_cap(verdicts: t.Sequence[_victims.Verdict], options: t.Mapping[str, t.Any]) -> None:

@@ -43,7 +43,10 @@ SELECT pg_catalog.version() AS version_text,
             WHERE a.attrelid = 'pg_catalog.pg_stat_activity'::pg_catalog.regclass AND a.attnum > 0) END,
          CASE WHEN pg_catalog.has_table_privilege('pg_catalog.pg_locks', 'SELECT') THEN 'pg_locks.' || (
            SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
-            WHERE a.attrelid = 'pg_catalog.pg_locks'::pg_catalog.regclass AND a.attnum > 0) END) AS views,
+            WHERE a.attrelid = 'pg_catalog.pg_locks'::pg_catalog.regclass AND a.attnum > 0) END,
+         CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_stat_get_activity(int)', 'EXECUTE') THEN (
+           SELECT 'pg_stat_get_activity.' || pg_catalog.array_to_string(p.proargnames, ' ') FROM pg_catalog.pg_proc p
+            WHERE p.oid = 'pg_catalog.pg_stat_get_activity(int)'::pg_catalog.regprocedure) END) AS views,
        (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit') AS toolkit_usage,
        (SELECT pg_catalog.string_agg(p.proname || '.' || coalesce(
@@ -118,6 +121,8 @@ class Engine:
         lock_columns: Of the lock table, as that interface has it.
         signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
         message_functions: Those of pg_catalog that take a message, if that was asked for.
+        list_of_all: Its process list leaves out the sessions of dropped roles, and this role may read what the list
+            is made from.
         tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
         group_views_trusted: The views of gp_toolkit are there and belong to a superuser, if that was asked for.
         may_bypass: This role may step past the queue of a full group.
@@ -141,6 +146,7 @@ class Engine:
     lock_columns: frozenset[str]
     signal_functions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     message_functions: frozenset[str] = frozenset()
+    list_of_all: bool = False
     tells_blockers: bool = False
     group_views_trusted: bool = False
     may_bypass: bool = True
@@ -244,6 +250,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         lock_columns=locks,
         signal_functions=_signal_functions(interface, functions),
         message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
+        list_of_all=family == "gp6" and "waiting_reason" in views.get("pg_stat_get_activity", ()),
         tells_blockers=row["tells_blockers"],
         group_views_trusted=bool(row.get(GROUP_VIEWS)),
         may_bypass=row["login_is_superuser"] or settings.get(BYPASS, ("", ""))[1] == _EVERY_ROLE,

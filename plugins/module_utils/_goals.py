@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._identity import NOBODY, Identities
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import GROUP_WAIT, Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._selection import RUNNING_STATES, names_test
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
@@ -64,11 +65,13 @@ class Moment:
         backends: All client sessions.
         connections: Used ones, our own included.
         max_connections: Of the coordinator.
+        who: Which processes are sessions.
     """
 
     backends: tuple[Backend, ...]
     connections: int
     max_connections: int
+    who: Identities = NOBODY
 
 
 @dataclasses.dataclass(frozen=True)

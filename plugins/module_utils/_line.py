@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import NATIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import instant, source_of
+from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import activity_source, instant
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
@@ -58,13 +58,13 @@ class ServerLine:
         found = self._look(pids, NATIVE if NATIVE in self._engine.activity else source)
         # That nobody is there is seen by everybody; who it is, perhaps only by the service's functions.
         hidden = any(backend.backend_start is None for backend in found.values())
-        return self._look(found, source) if hidden and source != NATIVE else found
+        return {**found, **self._look(found, source)} if hidden and source != NATIVE else found
 
     def _look(self, pids: t.Iterable[int], source: str) -> dict[int, Backend]:
         wanted = sql.SQL(", ").join([sql.Literal(pid) for pid in pids])
         statement = sql.SQL(
             f"SELECT a.pid, a.sess_id, {instant('a.backend_start')}, {instant('a.query_start')}, a.state "
-            f"FROM {source_of('pg_stat_activity', source)} a WHERE a.pid IN ({{}})"
+            f"FROM {activity_source(self._engine, source)} a WHERE a.pid IN ({{}})"
         ).format(wanted)
         return {
             row[0]: Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
@@ -95,7 +95,7 @@ class ServerLine:
             message = sql.SQL(", {}").format(sql.Literal(self._message))
         return sql.SQL(
             f"SELECT a.pid, {function}(a.pid{{message}}) "
-            f"FROM {source_of('pg_stat_activity', self._visit.source)} a "
+            f"FROM {activity_source(self._engine, self._visit.source)} a "
             f"JOIN (VALUES {{victims}}) v ({', '.join(names)}) ON {same} "
             f"WHERE a.pid <> pg_catalog.pg_backend_pid(){running}"
         ).format(message=message, victims=sql.SQL(", ").join([_row(victim, names) for victim in victims]))

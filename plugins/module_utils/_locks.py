@@ -4,7 +4,8 @@
 """PURE: lock table -> which session waits for which. Private to the collection.
 
 The lock table of the coordinator has the rows of all segments. Two rows meet only within one segment,
-and they belong to a session, not to a pid: on a segment each session has pids of its own.
+and they belong to a session, not to a pid: on a segment each session has pids of its own. Here a session goes by its
+pid on the coordinator, for its number it may have given itself (see _identity).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Lock:
     """One row of the lock table.
 
     Attributes:
-        session: mppsessionid.
+        session: The pid of the session on the coordinator.
         tag: What is locked, the segment included; equal tags mean the same lock.
         since: Age of the wait in seconds by the server's clock, where the engine tells.
     """

@@ -212,7 +212,7 @@ def step(rule: Rule, moment: _goals.Moment, past: Past, number: int) -> Step:
         _victims.Verdict(verdict.backend, _victims.SPARED, _AGAIN)
         if verdict.outcome is None and past.has_tried(state, verdict.backend)
         else verdict
-        for verdict in _backend.choose(moment.backends, rule.request, rule.options)
+        for verdict in _backend.choose(moment.backends, rule.request, rule.options, moment.who)
     ]
     eligible = tuple(verdict.backend for verdict in verdicts if verdict.outcome is None)
     left = rule.options["max_victims"] - number
@@ -226,7 +226,7 @@ def step(rule: Rule, moment: _goals.Moment, past: Past, number: int) -> Step:
     if len(eligible) > left:
         refused = (
             f"{len(eligible)} sessions would be {rule.request.policy.state}, {left} of max_victims "
-            f"{rule.options['max_victims']} are left; nobody was signalled"
+            f"{rule.options['max_victims']} are left"
         )
         return Step((), tuple(_backend.spared(verdicts, "over max_victims")), relieved, why, refused)
     return Step(eligible, tuple(verdicts), relieved, why)

@@ -291,7 +291,7 @@ class _Job:
             refused = (step.refused or self._over_share(step)) if may_end else None
             if refused:
                 self._note(rule, account, _backend.spared(step.verdicts, "the policy was refused"), {})
-                account.outcome, account.reason = REFUSED, refused
+                account.outcome, account.reason = REFUSED, f"{refused}; {self._sent_so_far(account)}"
                 return
             if step.now and may_end:
                 quiet_until = None
@@ -348,15 +348,22 @@ class _Job:
         if with_locks:
             self._locks_problem = snapshot.locks_problem
         self._moment_has_locks = with_locks
-        self._moment = _goals.Moment(snapshot.backends, snapshot.connections + 1, engine.max_connections)
+        self._moment = _goals.Moment(snapshot.backends, snapshot.connections + 1, engine.max_connections, snapshot.who)
         return self._moment
 
     def _over_share(self, step: _policies.Step) -> str | None:
         if not step.now:
             return None
         number = self._past.sessions_with(step.now)
-        words = _guards.over_share(number, self._total or 0, self._options["max_share"])
-        return f"{words}; nobody was signalled" if words else None
+        return _guards.over_share(number, self._total or 0, self._options["max_share"])
+
+    def _sent_so_far(self, account: _Account) -> str:
+        """What a policy that is refused has done before."""
+        number = sum(victim["signalled"] is not False for victim in account.hit)
+        if not number:
+            return "nobody was signalled"
+        verb = ("was" if number == 1 else "were") if self._acting else "would be"
+        return f"{_sessions(number)} {verb} signalled before that, and nobody more"
 
     def _end(self, rule: _policies.Rule, account: _Account, step: _policies.Step) -> None:
         """End the sessions of a step, or suppose so."""

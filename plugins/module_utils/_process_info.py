@@ -101,6 +101,7 @@ def result(
         },
         "engine": engine.shown,
         "hidden": snapshot.hidden,
+        "readers": len(snapshot.who.readers),
     }
 
 
@@ -138,6 +139,12 @@ def warnings(engine: _engine.Engine, snapshot: _processes.Snapshot, with_locks: 
         found.append(
             f"{snapshot.hidden} of {len(snapshot.backends)} sessions hide their state and query from role "
             f"{engine.role}: {_why_hidden(engine)}"
+        )
+    for number, pids in snapshot.who.shared.items():
+        others = ", ".join(map(str, pids[1:]))
+        found.append(
+            f"session number {number} is that of process {pids[0]}, and in utility mode others have given it to "
+            f"themselves: process {others}"
         )
     if with_locks and snapshot.locks_problem:
         found.append(f"blocked_by and blocks are unknown (null): {snapshot.locks_problem}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._engine import MDB, Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._engine import MDB, NATIVE, Engine
 
 _TAG_COLUMNS = (
     "gp_segment_id",
@@ -30,6 +30,7 @@ _PLAIN_COLUMNS = (
     "usename",
     "datname",
     "application_name",
+    "client_port",
     "state",
     "query",
     "waiting",
@@ -51,11 +52,13 @@ _BITS = 65536
 
 
 def processes(engine: Engine, source: str) -> str:
-    """The statement that reads the processes, as one JSON text."""
-    return (
-        f"SELECT coalesce((SELECT pg_catalog.json_agg(p) FROM ({_processes_query(engine, source)}) p)::text, '[]') "
-        f"FROM {_ONE_ROW}"
-    )
+    """The statement that reads the processes, as one JSON text or several."""
+    queries = [_processes_query(engine, source)]
+    if engine.list_of_all and source == MDB and NATIVE in engine.activity:
+        # The service's function reads the view, which leaves out whose role was dropped.
+        queries.append(f"{_processes_query(engine, NATIVE)} AND a.usename IS NULL")
+    texts = [f"coalesce((SELECT pg_catalog.json_agg(p) FROM ({query}) p)::text, '[]')" for query in queries]
+    return f"SELECT {', '.join(texts)} FROM {_ONE_ROW}"
 
 
 def locks(engine: Engine, blocked: t.Sequence[int]) -> str:
@@ -74,6 +77,21 @@ def locks(engine: Engine, blocked: t.Sequence[int]) -> str:
     return (
         f"SELECT coalesce((SELECT pg_catalog.json_agg(l) FROM ({_locks_query(engine)}) l)::text, '[]'), "
         f"coalesce({told}, '{{}}') FROM {_ONE_ROW}"
+    )
+
+
+def activity_source(engine: Engine, interface: str) -> str:
+    """What stands in FROM to read the process list.
+
+    On Greenplum 6 the view joins the roles, and leaves out a session whose role was dropped meanwhile; what the view
+    reads does not.
+    """
+    if interface == MDB or not engine.list_of_all:
+        return source_of("pg_stat_activity", interface)
+    return (
+        "(SELECT f.*, d.datname, u.rolname AS usename FROM pg_catalog.pg_stat_get_activity(NULL) f "
+        "LEFT JOIN pg_catalog.pg_database d ON d.oid = f.datid LEFT JOIN pg_catalog.pg_roles u ON u.oid = f.usesysid "
+        "WHERE f.datid <> 0 AND f.usesysid <> 0)"
     )
 
 
@@ -104,14 +122,15 @@ def _processes_query(engine: Engine, source: str) -> str:
         columns.append("a.rsgname AS running_group")
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
     # Of a row that this role may not see, the type is hidden too; a background process has no user or no database.
+    # Their oids: the name of a role that was dropped is null.
     client = (
         " AND (a.backend_type = 'client backend'"
-        " OR a.backend_type IS NULL AND a.usename IS NOT NULL AND a.datname IS NOT NULL)"
+        " OR a.backend_type IS NULL AND a.usesysid IS NOT NULL AND a.datid IS NOT NULL)"
         if "backend_type" in has
         else ""
     )
     return (
-        f"SELECT {', '.join(columns)} FROM {source_of('pg_stat_activity', source)} a "
+        f"SELECT {', '.join(columns)} FROM {activity_source(engine, source)} a "
         "LEFT JOIN pg_catalog.pg_roles r ON r.rolname = a.usename "
         "LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup "
         f"WHERE a.pid <> pg_catalog.pg_backend_pid(){client}"
@@ -146,11 +165,19 @@ def _locks_query(engine: Engine) -> str:
         f"pg_catalog.bit_or(pg_catalog.set_bit(pg_catalog.repeat('0', {_BITS})::bit({_BITS}), {bit}, 1)) "
         "FILTER (WHERE NOT k.granted) OVER ()"
     )
+    # Of a transaction that is no part of a session with segments, which only its own lock tells.
+    writer = "k.mppiswriter" if "mppiswriter" in has else "true"
+
+    def alone(row: str) -> str:
+        return f"{row}.locktype = 'virtualxid' AND {row}.pid IS NOT NULL AND NOT {row}.writer"
+
     return (
-        "SELECT session, tag, locktype, mode, granted, since FROM ("
+        "SELECT session, pid, writer, tag, locktype, mode, granted, since FROM ("
         "SELECT d.*, pg_catalog.bool_or(NOT d.granted) OVER (PARTITION BY d.tag) AS contended FROM ("
-        f"SELECT c.session, {tag} AS tag, c.locktype, c.mode, c.granted, c.since FROM ("
-        f"SELECT k.mppsessionid AS session, {columns}, {since} AS since, {bit} AS bit, {waited} AS waited "
+        f"SELECT c.session, c.pid, c.writer, {tag} AS tag, c.locktype, c.mode, c.granted, c.since FROM ("
+        # Pids of segments are those of other machines, and a number a session may give itself.
+        "SELECT k.mppsessionid AS session, CASE WHEN k.gp_segment_id = -1 THEN k.pid END AS pid, "
+        f"{writer} AS writer, {columns}, {since} AS since, {bit} AS bit, {waited} AS waited "
         f"FROM {source_of('pg_locks', engine.lock_source)} k) c "
-        "WHERE pg_catalog.get_bit(c.waited, c.bit) = 1) d) e WHERE contended"
+        f"WHERE pg_catalog.get_bit(c.waited, c.bit) = 1 OR {alone('c')}) d) e WHERE contended OR {alone('e')}"
     )

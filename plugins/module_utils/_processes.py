@@ -14,7 +14,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils import _identity, _process_sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import is_out_of_memory
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
@@ -107,7 +107,28 @@ class Backend:
     blocked_by: tuple[int, ...] | None = None
     blocks: tuple[int, ...] | None = None
     is_superuser: bool | None = None
+    kind: str = _identity.SESSION
     hidden: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class LockRow:
+    """One row of the lock table, as the server has it.
+
+    Attributes:
+        session: mppsessionid.
+        pid: Of the process on the coordinator; V(none) for a lock on a segment.
+        writer: mppiswriter; on the coordinator, a session in utility mode is none, and no helper of a query.
+    """
+
+    session: int
+    tag: str
+    locktype: str
+    mode: str
+    granted: bool
+    since: float | None = None
+    pid: int | None = None
+    writer: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,11 +137,11 @@ class LockTable:
 
     Attributes:
         rows: Each lock, and each wait for it.
-        told: Of some sessions, the processes that hold them up, as the engine itself tells.
+        told: Of some processes, those that hold them up, as the engine itself tells.
         problem: Why it is not known, or V(none).
     """
 
-    rows: tuple[Lock, ...] = ()
+    rows: tuple[LockRow, ...] = ()
     told: t.Mapping[int, t.Sequence[int]] = dataclasses.field(default_factory=dict)
     problem: str | None = None
 
@@ -133,11 +154,13 @@ class Snapshot:
         backends: All client processes but our own, oldest session first.
         connections: How many connections they and their helpers take.
         locks_problem: Why V(blocked_by) and V(blocks) are unknown, or V(none).
+        who: Which processes are sessions, which their helpers, and whose the numbers are.
     """
 
     backends: tuple[Backend, ...]
     connections: int
     locks_problem: str | None = None
+    who: _identity.Identities = _identity.NOBODY
 
     @property
     def hidden(self) -> int:
@@ -164,7 +187,7 @@ def _read_processes(visit: Visit, deadline: Deadline) -> _Rows:
     """All rows; by the interface that shows most, if the plain view hides some."""
     while True:
         text = _process_sql.processes(visit.engine, visit.source)
-        rows: _Rows = json.loads(visit.execute(text, deadline, visit.source).rows[0][0])
+        rows: _Rows = [row for part in visit.execute(text, deadline, visit.source).rows[0] for row in json.loads(part)]
         if not any(_is_hidden(row) for row in rows) or not visit.look_closer():
             return rows
 
@@ -185,9 +208,8 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
             with contextlib.suppress(GpopsError):
                 visit.renew(deadline)
         return LockTable(problem=error.message)
-    session_of = {row["pid"]: row["sess_id"] for row in processes}
-    told = {session_of[int(pid)]: pids for pid, pids in json.loads(rows[1]).items()}
-    return LockTable(tuple(Lock(**row) for row in json.loads(rows[0])), told)
+    told = {int(pid): pids for pid, pids in json.loads(rows[1]).items()}
+    return LockTable(tuple(LockRow(**row) for row in json.loads(rows[0])), told)
 
 
 def _why_no_locks(visit: Visit, error: StatementError) -> str:
@@ -218,29 +240,38 @@ def _is_hidden(row: t.Mapping[str, t.Any]) -> bool:
 
 def snapshot_from(processes: _Rows, locks: LockTable) -> Snapshot:
     """PURE: what was read -> the snapshot."""
-    waits = waiting_sessions(locks.rows)
-    backends = [_backend(row, waits.get(row["sess_id"]), locks.problem is None) for row in processes]
+    who = _identity.identify(processes)
+    owned = _owned(locks.rows, who)
+    waits = waiting_sessions(owned)
+    alone = {row.pid for row in locks.rows if not row.writer}
+
+    def kind(row: t.Mapping[str, t.Any]) -> str:
+        utility = row["pid"] in alone or who.is_utility(row["pid"], row["sess_id"])
+        return _identity.UTILITY if utility else _identity.SESSION
+
+    backends = [
+        _backend(row, kind(row), waits.get(row["pid"]), locks.problem is None)
+        for row in processes
+        if row["pid"] not in who.readers
+    ]
     # Rows without a start are hidden ones: last.
     backends.sort(key=lambda backend: (backend.backend_start or "~", not backend.application_name, backend.pid))
-    backends = _without_readers(backends)
     if locks.problem is None:
-        backends = _with_blockers(backends, locks)
-    return Snapshot(tuple(backends), len(processes), locks.problem)
+        backends = _with_blockers(backends, owned, locks.told, who)
+    return Snapshot(tuple(backends), len(processes), locks.problem, who)
 
 
-def _without_readers(backends: list[Backend]) -> list[Backend]:
-    """Leave out the helpers that a query has on the coordinator.
-
-    They have the session's number, a later start and no application name. No client is connected to them,
-    and a signal to one breaks the query but does not end the session.
-    """
-    sessions: dict[int, Backend] = {}
-    for backend in backends:
-        sessions.setdefault(backend.sess_id, backend)
-    return list(sessions.values())
+def _owned(rows: t.Iterable[LockRow], who: _identity.Identities) -> list[Lock]:
+    """The locks of sessions that are listed."""
+    owners = ((who.owner(row.pid, row.session), row) for row in rows)
+    return [
+        Lock(owner, row.tag, row.locktype, row.mode, row.granted, row.since)
+        for owner, row in owners
+        if owner is not None
+    ]
 
 
-def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None, locks_known: bool) -> Backend:
+def _backend(row: t.Mapping[str, t.Any], kind: str, lock_wait: str | None, locks_known: bool) -> Backend:
     ages: dict[str, t.Any] = {name: _age(row.get(name)) for name in _AGE_FIELDS}
     reason = _waiting_reason(row, lock_wait)
     # After a wait that was cancelled, an idle row of Greenplum 6 still shows the group of that wait.
@@ -256,6 +287,7 @@ def _backend(row: t.Mapping[str, t.Any], lock_wait: str | None, locks_known: boo
         waiting_reason=reason,
         wait_age=_wait_age(row, reason, ages),
         resource_group=row["role_group"] if group in (None, "", _UNKNOWN_GROUP) else group,
+        kind=kind,
         hidden=hidden,
     )
 
@@ -290,28 +322,36 @@ def _wait_age(row: t.Mapping[str, t.Any], reason: str | None, ages: t.Mapping[st
     return ages["query_age"]
 
 
-def _with_blockers(backends: list[Backend], locks: LockTable) -> list[Backend]:
-    pid_of = {backend.sess_id: backend.pid for backend in backends}
-    waits = {lock.session: lock.since for lock in locks.rows if not lock.granted and lock.since is not None}
-    session_of = {backend.pid: backend.sess_id for backend in backends}
-    blockers = who_blocks_whom(
-        locks.rows,
-        {backend.sess_id: backend.wait_age for backend in backends},
-        {session: {session_of[pid] for pid in pids if pid in session_of} for session, pids in locks.told.items()},
-    )
-    blocked: dict[int, set[int]] = {}
+def _with_blockers(
+    backends: list[Backend],
+    locks: t.Sequence[Lock],
+    told: t.Mapping[int, t.Sequence[int]],
+    who: _identity.Identities,
+) -> list[Backend]:
+    waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
+    ages = {backend.pid: backend.wait_age for backend in backends}
+    blocked = who_blocks_whom(locks, ages, _told_of_sessions(told, who))
     blocking: dict[int, set[int]] = {}
-    for waiter, holders in blockers.items():
+    for waiter, holders in blocked.items():
         for holder in holders:
-            if waiter in pid_of and holder in pid_of:
-                blocked.setdefault(pid_of[waiter], set()).add(pid_of[holder])
-                blocking.setdefault(pid_of[holder], set()).add(pid_of[waiter])
+            blocking.setdefault(holder, set()).add(waiter)
     return [
         dataclasses.replace(
             backend,
-            blocked_by=tuple(sorted(blocked.get(backend.pid, ()))),
+            blocked_by=tuple(sorted(blocked.get(backend.pid, set()))),
             blocks=tuple(sorted(blocking.get(backend.pid, ()))),
-            wait_age=_age(waits[backend.sess_id]) if backend.sess_id in waits else backend.wait_age,
+            wait_age=_age(waits[backend.pid]) if backend.pid in waits else backend.wait_age,
         )
         for backend in backends
     ]
+
+
+def _told_of_sessions(told: t.Mapping[int, t.Sequence[int]], who: _identity.Identities) -> dict[int, set[int]]:
+    """What the engine tells of processes, as sessions; helpers wait and hold for theirs."""
+    found: dict[int, set[int]] = {}
+    for pid, holders in told.items():
+        waiter = who.session_of(pid)
+        if waiter is not None:
+            sessions = {session for session in map(who.session_of, holders) if session is not None}
+            found.setdefault(waiter, set()).update(sessions - {waiter})
+    return found

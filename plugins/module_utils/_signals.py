@@ -38,6 +38,10 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._victims import (
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.5
 _SIGNALLED = {True: "signalled", False: "not signalled", None: "whether it was signalled is unknown"}
+_UNSEEN = (
+    "a process with this pid is there, and this role may not see any more whether it is the same one; look again as a "
+    "role that may"
+)
 _LOST = (ConnectionLost, DeadlineExceeded, ConnectError)
 
 
@@ -129,9 +133,12 @@ class _Run:
         sent = self._send(left, self._plan.state) if left else []
         if sent:
             still = self._wait(sent, self._plan.state, self._plan.wait_timeout if self._plan.wait else 0.0)
-            for victim in still:
-                reason = f"signalled, and still there {self._waited()}"
-                self._endings[victim.pid] = Ending(ALIVE, reason, signalled=True)
+            for victim, now in still:
+                if _is_hidden(now):
+                    self._endings[victim.pid] = Ending(UNKNOWN, f"signalled; {_UNSEEN}", signalled=True)
+                else:
+                    reason = f"signalled, and still there {self._waited()}"
+                    self._endings[victim.pid] = Ending(ALIVE, reason, signalled=True)
         return self._endings
 
     def _waited(self) -> str:
@@ -191,16 +198,20 @@ class _Run:
             return Ending(state, "it ended after an earlier signal of this run", was)
         if now is None:
             return Ending(GONE, "it ended before the signal", was)
+        if _is_hidden(now):
+            return Ending(UNKNOWN, f"{_SIGNALLED[was]}; {_UNSEEN}", was)
         if not _same_process(victim, now):
             return Ending(CHANGED, "another session has this pid now", was)
         if now.sess_id != victim.sess_id:
             return Ending(CHANGED, "the engine has reset the session, which has a new number now", was)
         if returned.get(victim.pid) is False:
             return Ending(REFUSED, "the engine did not send the signal and says no more", was)
+        if state == TERMINATED or not _done(victim, now, state):
+            return Ending(UNKNOWN, f"{_SIGNALLED[was]}: for the statement that signals, it was not in the list", was)
         return Ending(CHANGED, "the session is at another statement now, or at none", was)
 
-    def _wait(self, victims: t.Sequence[Backend], state: str, seconds: float) -> list[Backend]:
-        """Look until all are done; those that are not by then."""
+    def _wait(self, victims: t.Sequence[Backend], state: str, seconds: float) -> list[tuple[Backend, Backend]]:
+        """Look until all are done; those that are not by then, with what was seen of them last."""
         end = self._clock.now() + seconds
         pause = _FIRST_PAUSE
         left = list(victims)
@@ -219,7 +230,7 @@ class _Run:
             left = [victim for victim in left if victim.pid not in self._endings]
             rest = end - self._clock.now()
             if not left or rest <= 0:
-                return left
+                return [(victim, now[victim.pid]) for victim in left]
             self._clock.sleep(min(pause, rest))
             pause = min(pause * 1.6, _LONGEST_PAUSE)
 
@@ -248,6 +259,8 @@ class _Run:
                 ending = Ending(UNKNOWN, f"{said}; no new connection came about to look again", was)
             elif _done(victim, now.get(victim.pid), state):
                 ending = Ending(state, f"{said}; a new connection shows that it ended", was)
+            elif _is_hidden(now[victim.pid]):
+                ending = Ending(UNKNOWN, f"{said}; {_UNSEEN}", was)
             else:
                 outcome = ALIVE if was else UNKNOWN
                 ending = Ending(outcome, f"{said}; a new connection shows it still there", was)
@@ -259,9 +272,18 @@ def _same_process(victim: Backend, now: Backend | None) -> bool:
     return now is not None and now.backend_start == victim.backend_start
 
 
+def _is_hidden(now: Backend) -> bool:
+    """Whether a process has this pid, and which one this role may not see (any more)."""
+    return now.backend_start is None
+
+
 def _done(victim: Backend, now: Backend | None, state: str) -> bool:
     """Whether what was to end has ended."""
-    if now is None or not _same_process(victim, now):
+    if now is None:
+        return True
+    if _is_hidden(now):
+        return False
+    if not _same_process(victim, now):
         return True
     return state == CANCELLED and (now.query_start != victim.query_start or now.state not in RUNNING_STATES)
 

@@ -28,6 +28,10 @@ ALIVE = "alive"
 UNKNOWN = "unknown"
 SPARED = "spared"
 
+_DROPPED = (
+    "its role was dropped, so nothing tells whether it is one of protected_users or a superuser; to end it, set "
+    "protected_users to [] and allow_superusers to true"
+)
 _START = re.compile(r"\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 
 
@@ -97,8 +101,8 @@ def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
 def _verdict(
     backend: Backend, policy: Policy, user_is_protected: t.Callable[..., bool], app_is_protected: t.Callable[..., bool]
 ) -> Verdict:
-    if backend.usename is None and policy.protected_users:
-        return Verdict(backend, PROTECTED, "its user is unknown, perhaps dropped; empty protected_users to end it")
+    if backend.usename is None and (policy.protected_users or not policy.allow_superusers):
+        return Verdict(backend, PROTECTED, _DROPPED)
     if user_is_protected(backend.usename):
         return Verdict(backend, PROTECTED, f"user {backend.usename} is one of protected_users")
     if backend.is_superuser is not False and not policy.allow_superusers:

@@ -176,8 +176,10 @@ def holders(rows: int, places: int) -> tuple[int, int, int]:
 class Client:
     """One client session of the cluster that misbehaves in the background."""
 
-    def __init__(self, cluster: Cluster, role: str, database: str | None = None, name: str = "gpops_it") -> None:
-        self.connection = cluster.connect(role, database, application_name=name)
+    def __init__(
+        self, cluster: Cluster, role: str, database: str | None = None, name: str = "gpops_it", options: str = ""
+    ) -> None:
+        self.connection = cluster.connect(role, database, application_name=name, options=options)
         self.pid: int = self.connection.info.backend_pid
         self.error: psycopg2.Error | None = None
         self._thread: threading.Thread | None = None
@@ -244,11 +246,22 @@ class Scene:
         setting = "SELECT context FROM pg_catalog.pg_settings WHERE name = 'gp_resource_group_bypass'"
         return self.sql(setting) == [("superuser",)]
 
-    def client(self, role: str, database: str | None = None, name: str = "gpops_it") -> Client:
+    def client(self, role: str, database: str | None = None, name: str = "gpops_it", options: str = "") -> Client:
         """A client session that ends with the test."""
-        client = Client(self.cluster, role, database, name)
+        client = Client(self.cluster, role, database, name, options)
         self._stack.callback(client.close)
         return client
+
+    def number(self, client: Client) -> int:
+        """The session number of a client, as the process list shows it."""
+        shown = "SELECT sess_id FROM pg_catalog.pg_stat_activity WHERE pid = %s"
+        return int(self.sql(shown, (client.pid,))[0][0])
+
+    def alone(self, role: str, number: int | None = None, name: str = "gpops_it") -> Client:
+        """A client in utility mode, which gives itself a session number."""
+        setting = "gp_session_role" if self.cluster.family == "gp6" else "gp_role"
+        forged = "" if number is None else f" -c gp_session_id={number}"
+        return self.client(role, name=name, options=f"-c {setting}=utility{forged}")
 
     def at_the_end(self, statement: t.Any) -> None:
         """Run a statement as the superuser at the end of the test."""

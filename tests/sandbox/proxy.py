@@ -22,6 +22,7 @@ log = logging.getLogger("sandbox")
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _MAX_STARTUP = 10000
+_SESSION_NUMBER = "gp_session_id"
 RESERVED = 3  # superuser_reserved_connections
 
 
@@ -77,13 +78,28 @@ class Proxy:
             raise Refused("0A000", "unsupported frontend protocol")
         parameters = self._checked(wire.parse_startup(packet[4:]))
         self._check_room(parameters.get("user", ""))
+        number = self._given_number(parameters)
         self._connections += 1
         try:
             server = await asyncio.open_unix_connection(socket_path(self._sockets))
             server[1].write(wire.startup(parameters, packet[4:8]))
-            await Session(self._world, self._translator, client, server, self._messages).run()
+            await Session(self._world, self._translator, client, server, self._messages, number).run()
         finally:
             self._connections -= 1
+
+    def _given_number(self, parameters: dict[str, str]) -> int | None:
+        """The session number that a login gives itself: with segments, none that is taken."""
+        settings = dict(
+            re.findall(rf"{re.escape(PREFIX)}(gp_role|{_SESSION_NUMBER})=(\S+)", parameters.get("options", ""))
+        )
+        settings |= {name.removeprefix(PREFIX): value for name, value in parameters.items() if name.startswith(PREFIX)}
+        if settings.get(_SESSION_NUMBER, "-1") == "-1":
+            return None
+        number = int(settings[_SESSION_NUMBER])
+        taken = {session.sess_id for session in self._world.sessions.values()}
+        if number in taken and settings.get("gp_role") != "utility":
+            raise Refused("XX000", f"writer segworker group shared snapshot collision on id {number}")
+        return number
 
     def _check_room(self, user: str) -> None:
         """max_connections as the engine words it; the server behind has room for the sandbox's own as well."""
@@ -154,6 +170,8 @@ class Proxy:
         return {f"{PREFIX}gp_role": value, f"{PREFIX}gp_session_role": value} if asked else {}
 
     def _setting(self, user: str, name: str, value: str) -> tuple[str, str]:
+        if name.lower() == _SESSION_NUMBER:
+            return PREFIX + _SESSION_NUMBER, _whole_number(_SESSION_NUMBER, value)
         profile: Profile = self._world.profile
         setting = profile.setting(name.lower().replace("-", "_"))
         if setting is None or setting.in_postgres:
@@ -169,6 +187,12 @@ class Proxy:
         if not isinstance(canonical, str):
             raise Refused(canonical.sqlstate, canonical.message)
         return PREFIX + setting.name, canonical[1:-1]
+
+
+def _whole_number(name: str, value: str) -> str:
+    if not re.fullmatch(r"\s*-?\d{1,9}\s*", value):
+        raise Refused("22023", f'invalid value for parameter "{name}": "{value}"')
+    return value.strip()
 
 
 def _login_role(name: str, value: str) -> str:

@@ -59,7 +59,15 @@ class Hidden:
 class Session:
     """Lives from the login to the end of the backend."""
 
-    def __init__(self, world: World, translator: Translator, client: Streams, server: Streams, messages: Path) -> None:
+    def __init__(
+        self,
+        world: World,
+        translator: Translator,
+        client: Streams,
+        server: Streams,
+        messages: Path,
+        given_number: int | None = None,
+    ) -> None:
         self._world = world
         self._translator = translator
         self._client_in, self._client_out = client
@@ -68,7 +76,9 @@ class Session:
         self._peer = self._client_out.get_extra_info("peername") or ("127.0.0.1", 0)
         self._gate = Gate(world, self._run_hidden)
         self._pid = 0
-        self.sess_id = 0
+        self.sess_id = 0  # as the process list shows it: a login may give itself any
+        self._number = 0  # as the lock table shows it
+        self._given_number = given_number
         self._status = _IDLE
         self._started = False
         self._gone = False
@@ -133,7 +143,8 @@ class Session:
 
     async def _begin(self) -> None:
         """After the login, before the client may send its first statement."""
-        self.sess_id = self._world.next_sess_id()
+        self._number = self._world.next_sess_id()
+        self.sess_id = self._number if self._given_number is None else self._given_number
         self._world.sessions[self._pid] = self
         self._world.touch()
         failure = await self._gate.ask()
@@ -150,6 +161,8 @@ class Session:
         return {
             "pid": self._pid,
             "sess_id": self.sess_id,
+            "number": self._number,
+            "writer": not self._gate.alone,
             "client_addr": self._peer[0],
             "client_port": self._peer[1],
             **self._gate.row(),

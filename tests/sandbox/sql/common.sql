@@ -8,14 +8,14 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog
 AS $$ SELECT pg_catalog.pg_read_file('{{state}}')::jsonb $$;
 
 CREATE FUNCTION pg_catalog.gpops_sandbox_sessions() RETURNS TABLE (
-    pid int, sess_id int, group_oid oid, group_name text, keeps_group boolean, has_slot boolean, client_addr inet,
-    client_port int, queued_since timestamptz, query_began timestamptz, xact_began timestamptz)
+    pid int, sess_id int, number int, writer boolean, group_oid oid, group_name text, keeps_group boolean,
+    has_slot boolean, client_addr inet, client_port int, queued_since timestamptz, query_began timestamptz, xact_began timestamptz)
 LANGUAGE sql VOLATILE AS $$
-    SELECT s.pid, s.sess_id, s.group_oid, s.group_name, s.keeps_group, s.has_slot, s.client_addr::inet,
+    SELECT s.pid, s.sess_id, s.number, s.writer, s.group_oid, s.group_name, s.keeps_group, s.has_slot, s.client_addr::inet,
            s.client_port, to_timestamp(s.queued_since), to_timestamp(s.query_began), to_timestamp(s.xact_began)
     FROM jsonb_to_recordset(pg_catalog.gpops_sandbox_state() -> 'sessions') AS s(
-        pid int, sess_id int, group_oid oid, group_name text, keeps_group boolean, has_slot boolean, client_addr text,
-        client_port int, queued_since float8, query_began float8, xact_began float8)
+        pid int, sess_id int, number int, writer boolean, group_oid oid, group_name text, keeps_group boolean,
+        has_slot boolean, client_addr text, client_port int, queued_since float8, query_began float8, xact_began float8)
 $$;
 
 CREATE FUNCTION pg_catalog.gpops_sandbox_groups() RETURNS TABLE (
@@ -273,8 +273,8 @@ DECLARE
     target record;
     refusal text;
 BEGIN
-    SELECT a.usesysid, r.rolsuper INTO target
-    FROM pg_catalog.pg_stat_get_activity($1) a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+    SELECT a.usesysid, coalesce(r.rolsuper, false) AS rolsuper INTO target
+    FROM pg_catalog.pg_stat_get_activity($1) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
     WHERE NOT pg_catalog.gpops_sandbox_is_helper($1);
     IF NOT FOUND THEN
         RAISE WARNING USING MESSAGE = format('{{unknown_pid}}', $1);
@@ -365,7 +365,7 @@ ALTER VIEW pg_catalog.pg_locks RENAME TO gpops_sandbox_pg_locks;
 CREATE VIEW pg_catalog.pg_locks AS
     SELECT l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
            l.objsubid, l.virtualtransaction, l.pid, l.mode, l.granted, l.fastpath,{{lock_waitstart}}
-           coalesce(s.sess_id, 0) AS mppsessionid, true AS mppiswriter, -1 AS gp_segment_id
+           coalesce(s.number, 0) AS mppsessionid, coalesce(s.writer, true) AS mppiswriter, -1 AS gp_segment_id
     FROM pg_catalog.pg_lock_status() l
     LEFT JOIN pg_catalog.gpops_sandbox_sessions() s ON s.pid = l.pid
     WHERE NOT (l.locktype = 'advisory' AND l.classid = {{lock_class}}::oid AND l.objsubid = 2)

@@ -25,16 +25,29 @@ BEGIN
        AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
 END $$;
 
-CREATE VIEW pg_catalog.pg_stat_activity AS
-    SELECT s.datid, d.datname, s.pid, s.sess_id, s.usesysid, u.rolname AS usename, s.application_name,
-           s.addr AS client_addr, s.client_hostname, s.port AS client_port, s.backend_start,
-           s.xact_began AS xact_start, s.query_began AS query_start, s.state_change,
-           CASE WHEN s.open THEN s.queued OR coalesce(s.wait_event_type = 'Lock', false) END AS waiting,
-           s.state, s.backend_xid, s.backend_xmin, s.own_query AS query,
+-- The view is made from this: it joins roles, and so leaves out whose role was dropped.
+ALTER FUNCTION pg_catalog.pg_stat_get_activity(int) RENAME TO gpops_sandbox_pg_stat_get_activity;
+CREATE FUNCTION pg_catalog.pg_stat_get_activity(
+    pid int, OUT datid oid, OUT pid int, OUT usesysid oid, OUT application_name text, OUT state text, OUT query text,
+    OUT waiting boolean, OUT xact_start timestamptz, OUT query_start timestamptz, OUT backend_start timestamptz,
+    OUT state_change timestamptz, OUT client_addr inet, OUT client_hostname text, OUT client_port int,
+    OUT backend_xid xid, OUT backend_xmin xid, OUT sess_id int, OUT waiting_reason text, OUT rsgid oid,
+    OUT rsgname text, OUT rsgqueueduration interval) RETURNS SETOF record
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(s.datid, 0::oid), s.pid, coalesce(s.usesysid, 0::oid), s.application_name, s.state, s.own_query,
+           CASE WHEN s.open THEN s.queued OR coalesce(s.wait_event_type = 'Lock', false) END, s.xact_began,
+           s.query_began, s.backend_start, s.state_change, s.addr, s.client_hostname, s.port, s.backend_xid,
+           s.backend_xmin, s.sess_id,
            CASE WHEN s.queued THEN 'resgroup' WHEN s.wait_event_type = 'Lock' THEN 'lock'
-                WHEN s.wait_event = 'SyncRep' THEN 'replication' END AS waiting_reason,
-           s.rsgid, s.rsgname, s.queue_time AS rsgqueueduration
-    FROM pg_catalog.gpops_sandbox_activity s
+                WHEN s.wait_event = 'SyncRep' THEN 'replication' END, s.rsgid, s.rsgname, s.queue_time
+    FROM pg_catalog.gpops_sandbox_activity s WHERE $1 IS NULL OR s.pid = $1
+$$;
+
+CREATE VIEW pg_catalog.pg_stat_activity AS
+    SELECT s.datid, d.datname, s.pid, s.sess_id, s.usesysid, u.rolname AS usename, s.application_name, s.client_addr,
+           s.client_hostname, s.client_port, s.backend_start, s.xact_start, s.query_start, s.state_change, s.waiting,
+           s.state, s.backend_xid, s.backend_xmin, s.query, s.waiting_reason, s.rsgid, s.rsgname, s.rsgqueueduration
+    FROM pg_catalog.pg_stat_get_activity(NULL) s
     JOIN pg_catalog.pg_database d ON d.oid = s.datid
     JOIN pg_catalog.gpops_sandbox_pg_authid u ON u.oid = s.usesysid;
 GRANT SELECT ON pg_catalog.pg_stat_activity TO PUBLIC;

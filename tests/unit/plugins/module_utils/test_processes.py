@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql, _processes
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Rows, Session
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._locks import Lock
 
 COLUMNS = {
     "gp6": "waiting waiting_reason rsgid rsgname rsgqueueduration",
@@ -77,7 +76,7 @@ def only(row: dict[str, t.Any], locks: t.Sequence[dict[str, t.Any]] = ()) -> _pr
 
 
 def table(rows: t.Sequence[dict[str, t.Any]] = (), told: dict[int, list[int]] | None = None) -> _processes.LockTable:
-    return _processes.LockTable(tuple(Lock(**row) for row in rows), told or {})
+    return _processes.LockTable(tuple(_processes.LockRow(**row) for row in rows), told or {})
 
 
 def lock_row(session: int, granted: bool, **more: t.Any) -> dict[str, t.Any]:
@@ -308,9 +307,9 @@ def test_blocked_by_and_blocks_are_pids_of_the_coordinator() -> None:
 
 
 def test_a_query_s_helpers_on_the_coordinator_are_not_sessions() -> None:
-    """As seen on Greenplum 6: two rows with one sess_id, the helper with a later start and no client."""
+    """As seen on Greenplum 6: two rows with one sess_id, the helper with a later start and on the local socket."""
     rows = [
-        process_row(pid=3, sess_id=10, backend_start="2026-01-01T00:00:02.000000Z"),
+        process_row(pid=3, sess_id=10, backend_start="2026-01-01T00:00:02.000000Z", client_port=-1),
         process_row(pid=9, sess_id=10, backend_start="2026-01-01T00:00:00.000000Z"),
         process_row(pid=2, sess_id=20, backend_start="2026-01-01T00:00:01.000000Z"),
     ]
@@ -318,16 +317,18 @@ def test_a_query_s_helpers_on_the_coordinator_are_not_sessions() -> None:
     assert [backend.pid for backend in snapshot.backends] == [9, 2]
     assert snapshot.backends[0].blocks == (2,)
     assert snapshot.connections == 3
+    assert snapshot.who.readers == {3: 9}
 
 
-def test_a_hidden_session_with_a_helper_is_one_session() -> None:
-    """As seen on Greenplum 7: of the helper's hidden row only the empty application name tells."""
+def test_what_may_be_a_helper_and_is_hidden_is_listed() -> None:
+    """A number and an empty name are what any login may give itself: nobody is left out because of them."""
     rows = [
         process_row(pid=1, sess_id=10, backend_start=None, application_name=""),
         process_row(pid=2, sess_id=10, backend_start=None, application_name="psql"),
         process_row(pid=3, sess_id=20, backend_start=None, application_name=""),
     ]
-    assert [backend.pid for backend in _processes.snapshot_from(rows, table()).backends] == [2, 3]
+    assert [backend.pid for backend in _processes.snapshot_from(rows, table()).backends] == [2, 1, 3]
+    assert _processes.snapshot_from(rows, table()).who.shared == {}
 
 
 def test_the_engine_knows_the_order_of_a_queue_better() -> None:
@@ -337,16 +338,14 @@ def test_the_engine_knows_the_order_of_a_queue_better() -> None:
         process_row(pid=2, sess_id=20, query_age=9.0, wait_event_type="Lock", wait_event="relation"),
         process_row(pid=3, sess_id=30, query_age=5.0, wait_event_type="Lock", wait_event="relation"),
     ]
-    locks = [lock_row(session, session == 10, tag="-1/t") for session in (10, 20, 30)]
+    locks = [lock_row(session, session == 10, tag="-1/t", pid=session // 10) for session in (10, 20, 30)]
     guessed = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks)).backends}
     assert guessed == {1: (), 2: (1,), 3: (1, 2)}
-    told = {
-        b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks, {20: [1, 3, 99], 30: [1]})).backends
-    }
+    told = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks, {2: [1, 3, 99], 3: [1]})).backends}
     assert told == {1: (), 2: (1, 3), 3: (1,)}
     # A wait on a segment is in the lock table only.
     on_segment = [*locks, lock_row(10, True, tag="0/x"), lock_row(20, False, tag="0/x")]
-    assert _processes.snapshot_from(rows, table(on_segment, {20: []})).backends[1].blocked_by == (1,)
+    assert _processes.snapshot_from(rows, table(on_segment, {2: []})).backends[1].blocked_by == (1,)
 
 
 def test_unknown_locks_are_null_and_not_empty() -> None:
