@@ -144,7 +144,7 @@ def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> lis
     snapshot = _processes.read(found, found.deadline, with_locks)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
-    with found.deadline.enforced(_selection.TOO_SLOW):
+    with found.deadline.enforced(request.selection.too_slow, _selection.LEAST_SECONDS):
         return choose(snapshot.backends, request, options, snapshot.who)
 
 

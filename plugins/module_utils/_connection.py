@@ -132,20 +132,24 @@ class Deadline:
         return max(0.0, self._end - self._clock())
 
     @contextlib.contextmanager
-    def enforced(self, message: str) -> t.Iterator[None]:
+    def enforced(self, message: str | None, least: float = 0.001) -> t.Iterator[None]:
         """Interrupt what is computed inside when the time is over, such as a regular expression that backtracks.
 
         Only the main thread can be interrupted; elsewhere nothing is enforced. An alarm that was set before, such as
         that of a task's own timeout, still comes at its time.
 
+        Args:
+            message: With V(none) nothing is enforced.
+            least: Seconds that it has even if the time is over already.
+
         Raises:
             DeadlineExceeded: With this message.
         """
-        if threading.current_thread() is not threading.main_thread():
+        if message is None or threading.current_thread() is not threading.main_thread():
             yield
             return
 
-        seconds = max(self.remaining(), 0.001)
+        seconds = max(self.remaining(), least)
         earlier = signal.getitimer(signal.ITIMER_REAL)[0]
         if 0 < earlier <= seconds:
             with _interruption.current().interrupts():

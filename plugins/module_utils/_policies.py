@@ -200,10 +200,11 @@ class Past:
 _AGAIN = "this run signalled it before, or tried to, and it is still there"
 
 
-def step(rule: Rule, moment: _goals.Moment, past: Past, number: int) -> Step:
+def step(rule: Rule, moment: _goals.Moment, found: t.Sequence[_victims.Verdict], past: Past, number: int) -> Step:
     """What the rule does with this moment.
 
     Args:
+        found: What its selection and protection say of the moment's sessions.
         past: Of the run.
         number: How many sessions this policy tried to signal before.
     """
@@ -212,7 +213,7 @@ def step(rule: Rule, moment: _goals.Moment, past: Past, number: int) -> Step:
         _victims.Verdict(verdict.backend, _victims.SPARED, _AGAIN)
         if verdict.outcome is None and past.has_tried(state, verdict.backend)
         else verdict
-        for verdict in _backend.choose(moment.backends, rule.request, rule.options, moment.who)
+        for verdict in found
     ]
     eligible = tuple(verdict.backend for verdict in verdicts if verdict.outcome is None)
     left = rule.options["max_victims"] - number

@@ -321,8 +321,9 @@ class _Job:
         free = max(0.0, quiet_until - time.monotonic()) if quiet_until else 0.0
         with self._time.spend(free=free) as deadline:
             moment = self._look(self._wants_locks(rule), deadline)
-            with deadline.enforced(_selection.TOO_SLOW):
-                step = _policies.step(rule, moment, self._past, account.tried)
+            with deadline.enforced(rule.request.selection.too_slow, _selection.LEAST_SECONDS):
+                found = _backend.choose(moment.backends, rule.request, rule.options, moment.who)
+            step = _policies.step(rule, moment, found, self._past, account.tried)
         account.relieved = step.relieved
         return step
 

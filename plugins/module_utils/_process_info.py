@@ -61,9 +61,9 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         snapshot = _processes.read(found, found.deadline, with_locks)
     if options.get("blocking") and snapshot.locks_problem:
         raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
-    with found.deadline.enforced(_selection.TOO_SLOW):
-        answer = result(options, selection, engine, snapshot)
-    return answer, warnings(engine, snapshot, with_locks)
+    with found.deadline.enforced(selection.too_slow, _selection.LEAST_SECONDS):
+        chosen = selection.choose(snapshot.backends)
+    return result(options, chosen, engine, snapshot), warnings(engine, snapshot, with_locks)
 
 
 def _check(options: t.Mapping[str, t.Any]) -> None:
@@ -82,12 +82,12 @@ def _needs_locks(options: t.Mapping[str, t.Any]) -> bool:
 
 def result(
     options: t.Mapping[str, t.Any],
-    selection: _selection.Selection,
+    selected: list[_processes.Backend],
     engine: _engine.Engine,
     snapshot: _processes.Snapshot,
 ) -> dict[str, t.Any]:
-    """PURE: the result of the module."""
-    chosen = _sorted(selection.choose(snapshot.backends), options["sort_by"])
+    """PURE: the result of the module, with these sessions of the snapshot."""
+    chosen = _sorted(selected, options["sort_by"])
     limit = len(chosen) if options["limit"] is None else options["limit"]
     return {
         "changed": False,

@@ -9,7 +9,6 @@ only if somebody may wait.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import typing as t
@@ -203,10 +202,8 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
     except StatementError as error:
         return LockTable(problem=_why_no_locks(visit, error))
     except GpopsError as error:
-        if deadline.remaining():
-            # Whether there is a new session or none: the list stands.
-            with contextlib.suppress(GpopsError):
-                visit.renew(deadline)
+        # The list stands. Nobody waits for a new session unless there is something to ask it.
+        visit.leave_session()
         return LockTable(problem=error.message)
     told = {int(pid): pids for pid, pids in json.loads(rows[1]).items()}
     return LockTable(tuple(LockRow(**row) for row in json.loads(rows[0])), told)

@@ -15,7 +15,7 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import (
     GROUP_WAIT,
     LOCK_WAIT,
@@ -36,10 +36,13 @@ STATES = (
     "fastpath function call",
     "disabled",
 )
-TOO_SLOW = (
-    "query_regex or exclude_query_regex: matching the query texts took longer than timeout; "
+_EXPRESSIONS = ("query_regex", "exclude_query_regex")
+_TOO_SLOW = (
+    "matching the query texts took longer than timeout; "
     "write the expression so that it does not backtrack, without a repetition inside a repetition"
 )
+# What matching may take although reading took all of the time: what was read is not to be lost.
+LEAST_SECONDS = 1.0
 ANY_WAIT = "any"
 LOCAL = "local"
 RUNNING_STATES = ("active", "fastpath function call")
@@ -105,6 +108,12 @@ class Selection:
 
     wanted: tuple[Criterion, ...]
     unwanted: tuple[Criterion, ...]
+
+    @property
+    def too_slow(self) -> str | None:
+        """What to say if judging takes too long; V(none) if nothing in it can, for no expression of a user's is."""
+        given = [one.option for one in (*self.wanted, *self.unwanted) if one.option in _EXPRESSIONS]
+        return f"{' or '.join(given)}: {_TOO_SLOW}" if given else None
 
     def why_not(self, backend: Backend) -> str | None:
         """The option that leaves this record out, exclusions first, or V(none) if it is chosen."""
@@ -237,4 +246,12 @@ def _regex_test(option: str, text: str) -> _ValueTest:
         pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise OptionError(option, f"{text!r} is not a Python regular expression: {error}") from None
-    return lambda query: query is not None and pattern.search(query) is not None
+
+    def test(query: str | None) -> bool:
+        try:
+            return query is not None and pattern.search(query) is not None
+        except DeadlineExceeded:
+            # Of two expressions, this is the one.
+            raise DeadlineExceeded(f"{option}: {_TOO_SLOW}") from None
+
+    return test

@@ -28,6 +28,7 @@ class Visit:
     engine: _engine.Engine
     deadline: _connection.Deadline
     source: str = _engine.NATIVE
+    _left: bool = dataclasses.field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.source = next(iter(self.engine.activity))
@@ -59,7 +60,7 @@ class Visit:
             share: What part of the time it may take.
         """
         # A pooler would give the same one again, once it has tidied it up, for which that needs a slot.
-        if self.session.lingers and not (self.session.pooled and self.engine.may_bypass):
+        if self._left or (self.session.lingers and not (self.session.pooled and self.engine.may_bypass)):
             self.renew(deadline)
         self.session.lingers = source is not None and self.engine.spends_session(source)
         return self.session.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))
@@ -67,6 +68,11 @@ class Visit:
     def renew(self, deadline: _connection.Deadline) -> None:
         """Take a new session in place of this one."""
         self.session = self.session.renewed(deadline)
+        self._left = False
+
+    def leave_session(self) -> None:
+        """Run no more in this session, which did not answer: the next statement, if there is one, begins a new one."""
+        self._left = True
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _goals, _policies
+from ansible_collections.gpops.toolkit.plugins.module_utils import _backend, _goals, _policies
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from hypothesis import given
@@ -52,7 +52,8 @@ def rule(**more: t.Any) -> _policies.Rule:
 
 
 def step(one: _policies.Rule, now: _goals.Moment, past: _policies.Past | None = None, number: int = 0) -> t.Any:
-    return _policies.step(one, now, past or _policies.Past(), number)
+    found = _backend.choose(now.backends, one.request, one.options)
+    return _policies.step(one, now, found, past or _policies.Past(), number)
 
 
 def past(state: str, *backends: Backend, sent: bool = True) -> _policies.Past:

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import time
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _processes, _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend, Snapshot
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 from unit.engines import engine
 
 ENGINE = engine("gp7", "7.1.0", lock_source=None)
@@ -29,7 +33,7 @@ def options(**more: t.Any) -> dict[str, t.Any]:
 
 def result(**more: t.Any) -> dict[str, t.Any]:
     chosen = options(**more)
-    return _process_info.result(chosen, _selection.parse(chosen), ENGINE, Snapshot(BACKENDS, 4))
+    return _process_info.result(chosen, _selection.parse(chosen).choose(BACKENDS), ENGINE, Snapshot(BACKENDS, 4))
 
 
 def pids(**more: t.Any) -> list[int]:
@@ -140,7 +144,7 @@ def test_on_the_managed_greenplum_6_no_database_and_no_toolkit_would_show_more(s
 def test_reserved_is_what_ordinary_roles_cannot_have(managed: bool, reserved: int) -> None:
     engine = dataclasses.replace(ENGINE, family="gp6", managed_slots=managed)
     chosen = options()
-    whole = _process_info.result(chosen, _selection.parse(chosen), engine, Snapshot(BACKENDS, 4))
+    whole = _process_info.result(chosen, _selection.parse(chosen).choose(BACKENDS), engine, Snapshot(BACKENDS, 4))
     assert whole["connections"] == {"used": 5, "max": 100, "reserved": reserved}
 
 
@@ -148,3 +152,22 @@ def test_unknown_locks_are_warned_about() -> None:
     found = _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "role ops may not read pg_locks"), True)
     assert found == ["blocked_by and blocks are unknown (null): role ops may not read pg_locks"]
     assert _process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "not asked for"), False) == []
+
+
+@pytest.mark.parametrize("expression", [{}, {"query_regex": "abc"}])
+def test_what_was_read_is_not_lost_when_reading_took_all_of_the_time(
+    expression: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def visit(_options: t.Mapping[str, t.Any]) -> t.Iterator[Visit]:
+        yield Visit(t.cast(t.Any, None), ENGINE, Deadline(0))
+
+    def slowly(query: str, length: int, _redact: bool) -> str:
+        time.sleep(0.05)
+        return query[:length]
+
+    monkeypatch.setattr(_process_info, "visit", visit)
+    monkeypatch.setattr(_process_info, "shown", slowly)
+    monkeypatch.setattr(_processes, "read", lambda *_dummy: Snapshot(BACKENDS[:1], 1))
+    whole, _said = _process_info.run(options(**expression), True)
+    assert [record["pid"] for record in whole["processes"]] == [1]

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql, _processes
-from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Rows, Session
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Rows, Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 
 COLUMNS = {
     "gp6": "waiting waiting_reason rsgid rsgname rsgqueueduration",
@@ -351,3 +353,31 @@ def test_the_engine_knows_the_order_of_a_queue_better() -> None:
 def test_unknown_locks_are_null_and_not_empty() -> None:
     backend = _processes.snapshot_from([process_row()], _processes.LockTable(problem="no right")).backends[0]
     assert (backend.blocked_by, backend.blocks) == (None, None)
+
+
+class Silent:
+    """A session on a server that lists its processes and never tells its locks."""
+
+    lingers = pooled = False
+    renewals = 0
+
+    def execute(self, statement: str, **_dummy: t.Any) -> Rows:
+        if "pg_locks" in statement:
+            raise DeadlineExceeded("no answer", statement=statement)
+        return Rows(("json",), [(json.dumps([process_row()]),)])
+
+    def renewed(self, _deadline: Deadline) -> Silent:
+        self.renewals += 1
+        return self
+
+
+def test_a_lock_table_without_an_answer_takes_no_new_session_before_there_is_something_to_ask() -> None:
+    session = Silent()
+    visit = Visit(t.cast(t.Any, session), _engine.engine_from(probe_row("gp7"), "native"), Deadline(60))
+    snapshot = _processes.read(visit, visit.deadline)
+    assert len(snapshot.backends) == 1
+    assert snapshot.locks_problem == "no answer"
+    assert session.renewals == 0
+    for _each in range(2):
+        visit.execute("SELECT 1", visit.deadline)
+        assert session.renewals == 1

@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _selection
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
 from hypothesis import given
 from hypothesis import strategies as st
@@ -228,3 +229,20 @@ def test_what_cannot_be_seen_is_excluded(option: str) -> None:
     value: t.Any = ["198.51.100.0/24"] if option.endswith("addresses") else "nothing of the kind"
     hidden = Backend(pid=1, sess_id=1, query="<insufficient privilege>", hidden=True)
     assert _selection.parse({option: value}).why_not(hidden) == option
+
+
+def test_only_expressions_of_a_user_can_be_too_slow() -> None:
+    assert _selection.parse({"users": ["s*"], "pids": [1], "min_query_age": "5m"}).too_slow is None
+    for names in (["query_regex"], ["exclude_query_regex"], ["query_regex", "exclude_query_regex"]):
+        said = _selection.parse(dict.fromkeys(names, "x")).too_slow
+        assert said is not None
+        assert said.startswith(f"{' or '.join(names)}: ")
+
+
+@pytest.mark.parametrize("slow", ["query_regex", "exclude_query_regex"])
+def test_of_two_expressions_the_error_names_the_one_that_backtracks(slow: str) -> None:
+    endless = {slow: "^(a|aa)+$"}
+    selection = _selection.parse({"query_regex": "a", "exclude_query_regex": "x", **endless})
+    row = Backend(pid=1, sess_id=1, query="a" * 90 + "!")
+    with pytest.raises(DeadlineExceeded, match=f"^{slow}: matching"), Deadline(0).enforced(selection.too_slow, 0.05):
+        selection.choose([row])
