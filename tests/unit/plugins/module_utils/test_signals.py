@@ -47,6 +47,7 @@ class Live:
         )
 
 
+@dataclasses.dataclass
 class Server:
     """A server with few pids, so that they are reused at once.
 
@@ -58,26 +59,23 @@ class Server:
         forbid: Numbers of sessions that may not be signalled; answered with an error.
         break_at: The call, of all, at which the connection breaks; the server still does what it was told.
         stays_down: No new connection comes about after that.
+        blind_at: From this call on, nobody shows more than a pid to this role, whose privilege was taken away.
+        unlisted: Numbers that the statement which signals does not find in its list, though they are there.
     """
 
-    def __init__(
-        self,
-        sessions: int = 4,
-        seed: int = 0,
-        churn: float = 0.0,
-        answers: t.Any = True,
-        refuse: t.Collection[int] = (),
-        forbid: t.Collection[int] = (),
-        break_at: int | None = None,
-        stays_down: bool = False,
-    ) -> None:
-        self.random = random.Random(seed)
-        self.churn = churn
-        self.answers = answers
-        self.refuse = refuse
-        self.forbid = forbid
-        self.break_at = break_at
-        self.stays_down = stays_down
+    sessions: int = 4
+    seed: int = 0
+    churn: float = 0.0
+    answers: t.Any = True
+    refuse: t.Collection[int] = ()
+    forbid: t.Collection[int] = ()
+    break_at: int | None = None
+    stays_down: bool = False
+    blind_at: int | None = None
+    unlisted: t.Collection[int] = ()
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
         self.broken = False
         self.calls = 0
         self.numbers = 0
@@ -86,7 +84,7 @@ class Server:
         self.cancelled: list[tuple[int, int]] = []
         self.terminated: list[int] = []
         self.dying: set[int] = set()
-        for pid in range(1, sessions + 1):
+        for pid in range(1, self.sessions + 1):
             self.live[pid] = self.fresh(pid)
 
     def fresh(self, pid: int) -> Live:
@@ -132,15 +130,21 @@ class Server:
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         self.reached()
         found = {pid: self.live[pid].seen() for pid in pids if pid in self.live}
+        if self.is_blind:
+            found = {pid: Backend(pid=pid, sess_id=seen.sess_id, hidden=True) for pid, seen in found.items()}
         self.answered()
         return found
+
+    @property
+    def is_blind(self) -> bool:
+        return self.blind_at is not None and self.calls >= self.blind_at
 
     def signal(self, victims: t.Sequence[Backend], state: str) -> dict[int, t.Any]:
         self.reached()
         returned: dict[int, t.Any] = {}
         for victim in victims:
             live = self.live.get(victim.pid)
-            if live is None:
+            if live is None or self.is_blind or live.number in self.unlisted:
                 continue
             now = live.seen()
             same = (now.sess_id, now.backend_start) == (victim.sess_id, victim.backend_start)
@@ -194,6 +198,8 @@ servers = st.builds(
     forbid=st.sets(st.integers(1, 8), max_size=2),
     break_at=st.one_of(st.none(), st.integers(1, 6)),
     stays_down=st.booleans(),
+    blind_at=st.one_of(st.none(), st.integers(1, 6)),
+    unlisted=st.sets(st.integers(1, 8), max_size=2),
 )
 plans = st.builds(
     Plan,
@@ -314,6 +320,36 @@ def test_a_connection_that_comes_back_in_time_tells_the_end() -> None:
     """As when all connections were taken for a moment."""
     server = Server(sessions=1, break_at=2)
     assert run(server, Plan("terminated"))[1][1].outcome == "terminated"
+
+
+@pytest.mark.parametrize("state", ["cancelled", "terminated"])
+@pytest.mark.parametrize("wait", [True, False])
+def test_who_is_hidden_after_the_signal_is_not_said_to_have_ended(state: str, wait: bool) -> None:
+    """As when pg_monitor is revoked meanwhile."""
+    server = Server(sessions=1, blind_at=2)
+    server.live[1].immortal = server.live[1].running = True
+    ending = run(server, Plan(state, wait=wait, wait_timeout=1.0))[1][1]
+    assert (ending.outcome, ending.signalled) == ("unknown", True)
+    assert "may not see any more" in ending.reason
+
+
+def test_who_is_hidden_before_the_signal_is_not_said_to_be_another() -> None:
+    ending = run(Server(sessions=1, blind_at=1), Plan("terminated"))[1][1]
+    assert (ending.outcome, ending.signalled) == ("unknown", False)
+
+
+def test_who_is_hidden_from_a_new_connection_is_unknown() -> None:
+    """The cut takes the connection, and the new one is another role's."""
+    server = Server(sessions=1, break_at=2, blind_at=3)
+    server.live[1].immortal = True
+    ending = run(server, Plan("terminated", wait=False))[1][1]
+    assert (ending.outcome, ending.signalled) == ("unknown", True)
+
+
+def test_who_is_there_and_was_not_in_the_list_is_not_said_to_be_at_another_statement() -> None:
+    """As on Greenplum 6, where the service's list leaves out whose role was dropped."""
+    ending = run(Server(sessions=1, unlisted={1}), Plan("terminated"))[1][1]
+    assert (ending.outcome, ending.signalled) == ("unknown", False)
 
 
 def test_a_session_that_the_engine_reset_is_not_said_to_have_ended() -> None:
