@@ -19,6 +19,8 @@ options:
   session_ids:
     description:
       - Sessions, by C(sess_id).
+      - In utility mode a login may give itself the number of another session. A number that several bear is an error
+        where sessions are ended; choose by O(pids) then.
     type: list
     elements: int
   users:

@@ -116,9 +116,11 @@ victims:
       description:
         - V(cancelled) and V(terminated) are seen to have ended.
         - V(gone) ended before the signal, V(changed) is another session or statement now. Neither was hit.
-        - V(not_applicable) is a cancel for a session that runs nothing, V(protected) was spared.
+        - V(not_applicable) is a cancel for a session that runs nothing, or a pid that is no session but a helper of
+          one. V(protected) was spared.
         - V(refused) may not be signalled by this role; V(alive) was signalled and is still there.
-        - V(unknown) is that the connection broke, and whether it was signalled cannot be told.
+        - V(unknown) is that the connection broke, and whether it was signalled cannot be told; or that this role may not
+          see any more whether the process is still the same one.
         - V(spared) is in the failure of O(max_victims) only.
       type: str
     reason:
@@ -154,6 +156,7 @@ victims:
       state_age: 1.105
       wait_age: null
       is_superuser: false
+      kind: session
       outcome: terminated
       reason: its session ended
       signalled: true

@@ -59,6 +59,7 @@ options:
       - blocked_by
       - blocks
       - is_superuser
+      - kind
   sort_by:
     description:
       - Order of RV(processes). Ages, and the numbers of V(blocks) and V(blocked_by), go from large to small, all
@@ -136,7 +137,9 @@ processes:
       description: Process on the coordinator.
       type: int
     sess_id:
-      description: Session, cluster-wide; on the segments the same session has other pids.
+      description:
+        - Session, cluster-wide; on the segments the same session has other pids.
+        - In utility mode a login may give itself any number. See RV(processes[].kind).
       type: int
     usename:
       description: Login role.
@@ -226,6 +229,13 @@ processes:
     is_superuser:
       description: Whether the login role is a superuser.
       type: bool
+    kind:
+      description:
+        - V(utility) is a session in utility mode, on the coordinator alone. Any login may ask for that. Its locks on the
+          coordinator hold up everybody, and it can be ended as any other.
+        - It is known of one that bears the number of another session, and of one that has a transaction while the lock
+          table is read; else it shows as V(session).
+      type: str
   sample:
     - pid: 26049
       sess_id: 2
@@ -252,6 +262,7 @@ processes:
       blocked_by: []
       blocks: []
       is_superuser: false
+      kind: session
 count:
   description: How many processes were selected, before O(limit).
   returned: success
@@ -329,6 +340,14 @@ engine:
     interface: mdb
 hidden:
   description: How many sessions, of all and not only of the selected ones, hide their state and query from this role.
+  returned: success
+  type: int
+  sample: 0
+readers:
+  description:
+    - How many processes are left out of RV(processes) because they are no sessions, but helpers that the query of a
+      listed session has on the coordinator. They count as connections, and what they lock is that session's.
+    - Only what the engine itself connected counts as one; a session number or a name that a login gave itself does not.
   returned: success
   type: int
   sample: 0
