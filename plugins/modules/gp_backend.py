@@ -119,8 +119,8 @@ victims:
         - V(not_applicable) is a cancel for a session that runs nothing, or a pid that is no session but a helper of
           one. V(protected) was spared.
         - V(refused) may not be signalled by this role; V(alive) was signalled and is still there.
-        - V(unknown) is that the connection broke, and whether it was signalled cannot be told; or that this role may not
-          see any more whether the process is still the same one.
+        - V(unknown) is that the connection broke, and whether it was signalled cannot be told; or that this role may
+          not see any more whether the process is still the same one.
         - V(spared) is in the failure of O(max_victims) only.
       type: str
     reason:

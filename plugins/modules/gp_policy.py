@@ -155,8 +155,8 @@ policies:
     outcome:
       description:
         - V(done) signalled whom it chose, V(would_act) would have in report mode, V(nothing) was there to do.
-        - V(refused) would have gone beyond O(policies[].max_victims) or O(max_share), and signalled nobody more. What it
-          did in rounds before that RV(policies[].reason) says.
+        - V(refused) would have gone beyond O(policies[].max_victims) or O(max_share), and signalled nobody more. What
+          it did in rounds before that RV(policies[].reason) says.
         - V(failed) left sessions that were to end, or did not reach its maximum.
         - V(not_run) was kept back by a guard, or by a failure of the whole run before it.
       type: str

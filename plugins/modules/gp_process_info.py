@@ -231,8 +231,8 @@ processes:
       type: bool
     kind:
       description:
-        - V(utility) is a session in utility mode, on the coordinator alone. Any login may ask for that. Its locks on the
-          coordinator hold up everybody, and it can be ended as any other.
+        - V(utility) is a session in utility mode, on the coordinator alone. Any login may ask for that. Its locks on
+          the coordinator hold up everybody, and it can be ended as any other.
         - It is known of one that bears the number of another session, and of one that has a transaction while the lock
           table is read; else it shows as V(session).
       type: str

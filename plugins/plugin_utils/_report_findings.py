@@ -69,9 +69,11 @@ def described(session: records.Session | None) -> str:
         return "not in the list"
     doing = session.state or "state not visible"
     age = session.query_age if session.state == "active" else session.state_age
-    words = [texts.name(session.user) or "user not visible", texts.name(doing)]
+    words = [texts.name(session.user) or texts.DROPPED, texts.name(doing)]
     if age is not None:
         words[-1] += f" for {texts.duration(age)}"
+    if session.is_utility:
+        words.append("in utility mode")
     return ", ".join(words)
 
 
@@ -155,7 +157,8 @@ def _idle_in_transaction(listed: t.Sequence[records.Session]) -> t.Iterator[Find
 
 
 def _owned(session: records.Session) -> str:
-    return f"process {session.pid} of {texts.name(session.user) or 'a hidden user'}"
+    utility = " in utility mode" if session.is_utility else ""
+    return f"process {session.pid} of {texts.name(session.user) or 'a ' + texts.DROPPED}{utility}"
 
 
 def _long_transactions(listed: t.Sequence[records.Session]) -> t.Iterator[Finding]:

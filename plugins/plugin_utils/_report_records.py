@@ -26,6 +26,7 @@ class Session:
     query: str | None = None
     waiting_reason: str | None = None
     is_waiting: bool = False
+    is_utility: bool = False
     session_age: float | None = None
     transaction_age: float | None = None
     query_age: float | None = None
@@ -88,6 +89,7 @@ def session(record: Data) -> Session:
         query=text(record.get("query")),
         waiting_reason=text(record.get("waiting_reason")),
         is_waiting=record.get("waiting") is True,
+        is_utility=record.get("kind") == "utility",
         session_age=seconds(record.get("session_age")),
         transaction_age=seconds(record.get("transaction_age")),
         query_age=seconds(record.get("query_age")),

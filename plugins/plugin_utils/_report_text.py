@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 
 NAME_LENGTH = 63
+# The name of a login role is visible to all; of one that was dropped there is none.
+DROPPED = "role that was dropped"
 QUERY_LENGTH = 200
 REASON_LENGTH = 400
 _CUT = "\N{HORIZONTAL ELLIPSIS}"

@@ -155,7 +155,7 @@ def _oldest(listed: t.Iterable[records.Session], age: str) -> records.Session | 
 def _who(session: records.Session | None, age: float | None) -> tuple[str, str]:
     if session is None:
         return ("none", "")
-    return (texts.duration(age), f"process {session.pid}, {texts.name(session.user) or 'hidden user'}")
+    return (texts.duration(age), f"process {session.pid}, {texts.name(session.user) or texts.DROPPED}")
 
 
 def share(part: float, whole: float) -> float:
@@ -268,9 +268,9 @@ def _row(session: records.Session) -> Row:
     age = session.query_age if session.state == "active" else session.state_age
     return Row(
         pid=str(session.pid),
-        user=texts.name(session.user) or "not visible",
+        user=texts.name(session.user) or texts.DROPPED,
         application=texts.name(session.application),
-        state=texts.name(session.state) or "not visible",
+        state=(texts.name(session.state) or "not visible") + (", in utility mode" if session.is_utility else ""),
         state_age=texts.duration(age),
         group=texts.name(session.group),
         waits=_words(session.waiting_reason) if session.is_waiting else "",

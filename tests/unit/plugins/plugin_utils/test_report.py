@@ -190,6 +190,12 @@ class TestFindings:
             "which holds up 3, 2 of them directly and the others through those."
         )
 
+    def test_a_root_in_utility_mode_is_named_as_such(self) -> None:
+        root = process(123, **IDLE, kind="utility", usename=None)
+        jam, idle = found(processes={"processes": [root, waiter(1, 123)]})
+        assert "(role that was dropped, idle in transaction for 12 min 00 s, in utility mode), which holds up 1" in jam
+        assert idle.endswith("process 123 of a role that was dropped in utility mode.")
+
     def test_several_roots_a_circle_and_a_wait_for_nobody_known(self) -> None:
         two = found(processes={"processes": [waiter(1, 8), waiter(2, 9)]})
         assert two == [
