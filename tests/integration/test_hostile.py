@@ -175,3 +175,24 @@ def test_a_policy_that_is_refused_says_whom_it_ended_before(cluster: Cluster, sc
     assert found["policies"][0]["outcome"] == "refused", found
     assert "2 sessions were signalled before that, and nobody more" in found["policies"][0]["reason"]
     assert "nobody was signalled" not in found["policies"][0]["reason"]
+
+
+def test_the_helper_of_a_query_is_no_session(cluster: Cluster, scene: Scene) -> None:
+    """Rows of a catalog that go to the segments are read by a process of their own."""
+    if cluster.embedded:
+        pytest.skip("the embedded engine starts no such helpers")
+    table = scene.table()
+    scene.sql(f"GRANT ALL ON {table} TO PUBLIC")
+    slow = f"INSERT INTO {table} SELECT (pg_sleep(0.5) IS NULL)::int FROM pg_catalog.pg_class"
+    client = scene.client(cluster.user, name=NAME).start(slow)
+    of_session = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE sess_id = %s AND pid <> %s"
+    number = scene.number(client)
+    helper = eventually(lambda: scene.sql(of_session, (number, client.pid)), "the query has a helper")[0][0]
+    found = listed(cluster)
+    assert found["readers"] >= 1
+    assert helper not in processes(found)
+    assert processes(found)[client.pid]["kind"] == "session"
+    told = end(cluster, pids=[helper])
+    assert [victim["outcome"] for victim in told["victims"]] == ["not_applicable"]
+    assert f"process {client.pid}" in told["victims"][0]["reason"]
+    assert end(cluster, session_ids=[number])["counts"] == {"terminated": 1}
