@@ -336,6 +336,8 @@ class Session:
         self._queue: str | None = like._queue if like else None  # noqa: SLF001 - of this class
         self._pooled: bool = like._pooled if like else False  # noqa: SLF001 - of this class
         self._given: str | None = like._given if like else None  # noqa: SLF001 - of this class
+        # Settings of the database or the role that had to be set otherwise.
+        self._mended: dict[str, str] = dict(like._mended) if like else {}  # noqa: SLF001 - of this class
         self._notices: list[str] = []
         self.lingers = False
         self._begin()
@@ -361,20 +363,33 @@ class Session:
             self._left = self._brought_along() if self._pooled else []
             return
         try:
-            self._set({**self._marked_limits(), **self._queue_settings()}, self.deadline)
-            if self._options.get("session_role"):
-                self._set_role(self._options["session_role"], self.deadline)
+            self._set_all()
         except GpopsError:
             self.close()
             raise
 
-    def _queue_settings(self) -> dict[str, str]:
-        return {_startup.BYPASS: "on"} if self._queue == _PAST else {}
+    def _settings(self) -> dict[str, str]:
+        """All that the session begins with."""
+        given = self._given_options()
+        bypass = {_startup.BYPASS: "on"} if self._queue == _PAST else {}
+        role = {_startup.ROLE: _startup.wanted_role(self._options.get("session_role"), given)}
+        return {**role, **_startup.fixed(given), **self._limits, **self._mended, **bypass}
+
+    def _brought_along(self) -> list[str]:
+        return [*self._settings(), _startup.CANARY[0]]
+
+    def _set_all(self) -> None:
+        """Set what did not come with the login; first as the login role, which may set most."""
+        settings = {**self._settings(), _startup.MARK: self._new_mark()}
+        role = settings.pop(_startup.ROLE)
+        self._set({_startup.ROLE: _startup.NO_ROLE, **settings}, self.deadline)
+        if role != _startup.NO_ROLE:
+            self._set_role(role, self.deadline)
 
     def _log_in(self) -> t.Any:
         """Log in with the settings, or without them if something between does not take them as they are."""
         role = self._options.get("session_role")
-        settings = {**self._limits, **self._queue_settings(), **({_startup.ROLE: role} if role else {})}
+        settings = self._settings()
         self._at_startup = False
         try:
             connection = self._connect(_startup.with_settings(self._params, self._given_options(), settings))
@@ -436,9 +451,9 @@ class Session:
         except psycopg2.Error as error:
             raise ConnectError(_connect_message(self.where, str(error))) from None
 
-    def _marked_limits(self) -> dict[str, str]:
+    def _new_mark(self) -> str:
         self._mark = os.urandom(8).hex()
-        return {**self._limits, _startup.MARK: self._mark}
+        return self._mark
 
     def _set(self, settings: t.Mapping[str, str], deadline: Deadline) -> None:
         statements = {name: _set(name, value) for name, value in settings.items()}
@@ -455,29 +470,52 @@ class Session:
                     if error.sqlstate not in _SETTING_REFUSED:
                         raise
 
-    def heard(self, pid: int, search_path: str) -> None:
+    def heard(self, pid: int, search_path: str) -> bool:
         """Take in what the server says of this session, for a pooler may stand between, with pids of its own.
 
         Args:
             pid: Of the server's process.
             search_path: The setting, as it is there.
+
+        Returns:
+            Whether the settings are there only now, so that what was asked before is to be asked again.
         """
         self._pooled = pid != self._pid
         if not self._pooled or not self._at_startup:
-            return
+            return False
         self._left = self._brought_along()
-        if search_path != self._limits["search_path"]:
-            # PgBouncer may drop all but those that it keeps for each client itself.
-            self._set(self._marked_limits(), self.deadline)
+        if search_path == self._limits["search_path"]:
+            return False
+        # PgBouncer may drop all but those that it keeps for each client itself.
+        self._set_all()
+        return True
 
-    def _brought_along(self) -> list[str]:
-        role = [_startup.ROLE] if self._options.get("session_role") else []
-        return [*self._limits, _startup.CANARY[0], *self._queue_settings(), *role]
+    @property
+    def wanted_role(self) -> str:
+        """The role that it is to act as, or V(none)."""
+        return _startup.wanted_role(self._options.get("session_role"), self._given_options())
+
+    @property
+    def login(self) -> str:
+        """Who has logged in; a pooler may log in to the server as somebody else."""
+        return t.cast(str, self._connection.info.user)
+
+    def mend(self, settings: t.Mapping[str, str]) -> None:
+        """Have these settings too, which a database or a role has set otherwise; not those that the user wants so."""
+        theirs = _startup.settings_in(self._given_options())
+        ours = [_startup.BYPASS] if self._queue == _PAST else []
+        self._mended.update({name: value for name, value in settings.items() if name not in [*theirs, *ours]})
+        if not self._mended:
+            return
+        if self._pooled:
+            self._set(self._mended, self.deadline)
+        else:
+            self.close()
+            self._begin()
 
     def _set_role(self, role: str, deadline: Deadline) -> None:
         try:
             self._execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), deadline)
-            self._left.append(_startup.ROLE)
         except StatementError as error:
             raise OptionError("session_role", error.message, **error.result) from None
 
@@ -679,8 +717,9 @@ class Session:
         The mark stays: nothing may come after, for Odyssey would set anew what it knows of.
         """
         marked = _startup.MARK in self._left
-        # The last first: as another role we may not reset what we set as our own.
-        resets = [f"RESET {name}" for name in reversed(self._left) if name != _startup.MARK]
+        # As the login role first: as another role we may not reset what we set as our own.
+        own = [name for name in self._left if name not in (_startup.MARK, _startup.ROLE)]
+        resets = [f"SET ROLE {_startup.NO_ROLE}", *(f"RESET {name}" for name in [*own, _startup.ROLE])]
         text = "; ".join([*resets, f"SHOW {_startup.MARK}"] if marked else resets)
         deadline = Deadline(_CLOSE_SECONDS)
         for _attempt in range(_UNDO_TRIES):

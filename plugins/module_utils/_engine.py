@@ -19,7 +19,12 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     OptionError,
     StatementError,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._startup import BYPASS
+from ansible_collections.gpops.toolkit.plugins.module_utils._startup import (
+    BYPASS,
+    IF_OTHERWISE,
+    NO_ROLE,
+    is_same_role,
+)
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group of a PostgreSQL 12 base.
@@ -31,6 +36,7 @@ SELECT pg_catalog.version() AS version_text,
        pg_catalog.pg_backend_pid() AS pid,
        pg_catalog.current_setting('search_path') AS search_path,
        r.rolname::text AS role,
+       session_user::text AS login,
        r.rolsuper AS is_superuser,
        (SELECT l.rolsuper FROM pg_catalog.pg_roles l WHERE l.rolname = session_user) AS login_is_superuser,
        g.rsgname::text AS role_group,
@@ -88,6 +94,18 @@ _MORE = {
          WHERE n.nspname = 'pg_catalog' AND p.proname IN ('pg_cancel_backend', 'pg_terminate_backend')
            AND pg_catalog.oidvectortypes(p.proargtypes) = 'integer, text') AS message_functions""",
 }
+
+# What a session of this role in this database begins with as its role, the first one being what counts.
+_ROLES_SET = """
+SELECT r.rolname::text AS of_role, d.datname::text AS of_database, s.role
+  FROM (SELECT c.setrole, c.setdatabase, pg_catalog.unnest(c.setconfig) AS role
+          FROM pg_catalog.pg_db_role_setting c) s
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+  LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+ WHERE s.role LIKE 'role=%' AND (s.setrole = 0 OR r.rolname = session_user)
+   AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
+ ORDER BY s.setrole = 0, s.setdatabase = 0
+"""
 
 _VERSION_IN_TEXT = re.compile(
     r"\((?:(?:Greenplum|Greengage|Cloudberry) Database|Apache Cloudberry|WarehousePG)\s+(?P<version>[^\s)]+)"
@@ -191,8 +209,19 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
         OptionError: The interface that was asked for is not there or not for this role.
         GpopsError: The server is not of the Greenplum family, or one of the session's errors.
     """
+    row = _asked(session, needs)
+    if session.heard(row["pid"], row["search_path"]):
+        row = _asked(session, needs)
+    _check_who(session, row)
+    engine = engine_from(row, toolkit)
+    session.may_bypass = engine.may_bypass
+    session.mend(_set_otherwise(row))
+    return engine
+
+
+def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
     try:
-        answer = session.execute(_PROBE.format(more="".join(_MORE[each] for each in needs))).dicts()
+        row = session.execute(_PROBE.format(more="".join(_MORE[each] for each in needs))).dicts()[0]
     except StatementError as error:
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
@@ -201,7 +230,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
                 **error.result,
             ) from None
         raise
-    content = _settings(answer[0]["settings"]).get("gp_contentid", (None, ""))[0]
+    content = _settings(row["settings"]).get("gp_contentid", (None, ""))[0]
     if content not in (None, _COORDINATOR):
         # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
         # that is changed there differs from that of the other segments.
@@ -209,10 +238,85 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
             f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
             "log in to the coordinator"
         )
-    session.heard(answer[0]["pid"], answer[0]["search_path"])
-    engine = engine_from(answer[0], toolkit)
-    session.may_bypass = engine.may_bypass
-    return engine
+    return row
+
+
+def _check_who(session: Session, row: t.Mapping[str, t.Any]) -> None:
+    """Nobody else decides as whom the session acts: an operator who acts as another one sees and ends less, or more.
+
+    Raises:
+        GpopsError: It names who it is, and who has set that, if it can be told.
+    """
+    # Behind a pooler another server session may come next, and begin as the database says.
+    told = _roles_set(session) if session.pooled else []
+    problem = who_problem(row, session.login, session.wanted_role, told, session.pooled)
+    if problem is None:
+        return
+    told = told or _roles_set(session)
+    raise GpopsError(f"{session.where}: {problem}; {what_to_do(told)}. Nothing was done")
+
+
+def _roles_set(session: Session) -> list[tuple[str, str]]:
+    try:
+        rows = session.execute(_ROLES_SET).dicts()
+    except GroupFull:
+        raise
+    except StatementError:  # not for this role to read
+        return []
+    return [(_altered(each["of_role"], each["of_database"]), each["role"].partition("=")[2]) for each in rows]
+
+
+def _altered(role: str | None, database: str | None) -> str:
+    """The beginning of the statement that has set it."""
+    if role is None:
+        return f"ALTER DATABASE {database}" if database else "ALTER ROLE ALL"
+    return f"ALTER ROLE {role} IN DATABASE {database}" if database else f"ALTER ROLE {role}"
+
+
+def who_problem(
+    row: t.Mapping[str, t.Any], login: str, wanted: str, told: t.Sequence[tuple[str, str]], pooled: bool
+) -> str | None:
+    """PURE: why the session does not act as whom it should, or V(none).
+
+    Args:
+        row: Of the probe.
+        login: Who has logged in.
+        wanted: The role that it is to act as, or V(none).
+        told: What sessions in this database begin with as their role, of a pooler's.
+        pooled: A pooler stands between, which may log in to the server as somebody else.
+    """
+    if not pooled and not is_same_role(login, row["login"]):
+        return f"{login} has logged in, but the session is that of {row['login']}"
+    expected = row["login"] if wanted == NO_ROLE else wanted
+    if not is_same_role(expected, row["role"]):
+        return f"the session acts as role {row['role']}, not as {expected}"
+    role = told[0][1] if told else NO_ROLE
+    if role != NO_ROLE and not is_same_role(expected, role):
+        return f"the pooler's sessions begin as role {role}, not as {expected}"
+    return None
+
+
+def what_to_do(told: t.Sequence[tuple[str, str]]) -> str:
+    """PURE: the same, for the one who reads the error."""
+    if not told:
+        return "log in to another database, or say in session_role as whom to act"
+    statement, role = told[0]
+    return (
+        f"this was set with {statement} SET role = {role}. If it is meant, set session_role to {role}; else log in to "
+        f"another database, or take it back with {statement} RESET role"
+    )
+
+
+def _set_otherwise(row: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Settings that a database or a role has set otherwise than they are to be, as far as this role may set them."""
+    settings = _settings(row["settings"])
+    return {
+        name: value
+        for name, value in IF_OTHERWISE.items()
+        if name in settings
+        and settings[name][0] != value
+        and (settings[name][1] == _EVERY_ROLE or row["login_is_superuser"])
+    }
 
 
 def needs_of_messages(*options: t.Mapping[str, t.Any]) -> tuple[str, ...]:

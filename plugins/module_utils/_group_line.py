@@ -11,6 +11,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
@@ -61,7 +62,12 @@ _LIMIT_TYPES = {
 }
 # Also a plain look into the catalog, which a full group does not stop.
 _TABLESPACES = "SELECT spcname, oid::bigint FROM pg_catalog.pg_tablespace"
-_STATUS = "SELECT pg_catalog.row_to_json(s)::text FROM gp_toolkit.gp_resgroup_status s"
+# The interval is not read as text, of which IntervalStyle says how it is written.
+_STATUS = f"""
+SELECT pg_catalog.row_to_json(t)::text FROM (
+  SELECT s.*, {_process_sql.seconds("s.total_queue_duration")} AS queue_seconds
+    FROM gp_toolkit.gp_resgroup_status s) t
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,18 +191,8 @@ def _status_from(row: t.Mapping[str, t.Any]) -> GroupStatus:
         queueing=int(row["num_queueing"] or 0),
         queued=int(row["num_queued"] or 0),
         executed=int(row["num_executed"] or 0),
-        queue_seconds=_seconds(row["total_queue_duration"]),
+        queue_seconds=float(row["queue_seconds"] or 0),
     )
-
-
-def _seconds(interval: str | None) -> float:
-    """Of C(2 days 03:04:05.6), as the server writes an interval."""
-    if not interval:
-        return 0.0
-    days, _space, clock = interval.rpartition(" ")
-    hours, minutes, seconds = clock.split(":")
-    whole_days = float(days.split()[0]) if days else 0.0
-    return whole_days * 86400 + float(hours) * 3600 + float(minutes) * 60 + float(seconds)
 
 
 def with_status(groups: t.Mapping[str, Group], status: t.Mapping[str, GroupStatus]) -> dict[str, Group]:

@@ -117,7 +117,7 @@ def _processes_query(engine: Engine, source: str) -> str:
     if "client_addr" in has:
         columns.append("pg_catalog.host(a.client_addr) AS client_addr")
     if "rsgqueueduration" in has:
-        columns.append("pg_catalog.date_part('epoch', a.rsgqueueduration) AS queue_seconds")
+        columns.append(f"{seconds('a.rsgqueueduration')} AS queue_seconds")
     if "rsgname" in has:
         columns.append("a.rsgname AS running_group")
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
@@ -138,7 +138,12 @@ def _processes_query(engine: Engine, source: str) -> str:
 
 
 def _age(column: str) -> str:
-    return f"pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - {column})"
+    return seconds(f"pg_catalog.clock_timestamp() - {column}")
+
+
+def seconds(interval: str) -> str:
+    """The seconds of an interval; not as a float, of which extra_float_digits says how many digits are shown."""
+    return f"pg_catalog.date_part('epoch', {interval})::numeric"
 
 
 def instant(column: str) -> str:
@@ -152,7 +157,7 @@ def _locks_query(engine: Engine) -> str:
     A first sieve passes what has the same hash as a lock that is waited for; the rest is sorted by the lock itself.
     """
     has = engine.lock_columns
-    since = _age("k.waitstart") if "waitstart" in has else "NULL::float8"
+    since = _age("k.waitstart") if "waitstart" in has else "NULL::numeric"
     # As text: the types of some tag columns have no order, which a window needs.
     tag = " || '/' || ".join(f"coalesce(c.{column}::text, '')" for column in _TAG_COLUMNS if column in has)
     columns = ", ".join(f"k.{column}" for column in [*_TAG_COLUMNS, "mode", "granted"] if column in has)

@@ -102,6 +102,7 @@ def _settings(server: str, number: str, gp_version: str, bypass: Context, *more:
         Setting("gp_contentid", "-1", context="postmaster"),
         Setting("gp_resource_group_bypass", "off", "bool", bypass),
         Setting("gp_resource_group_queuing_timeout", "0", "ms"),
+        Setting("gp_select_invisible", "off", "bool"),
         Setting("optimizer", "on", "bool"),
         *more,
     )

@@ -43,6 +43,7 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "pid": 4711,
         "search_path": "pg_catalog",
         "role": "ops",
+        "login": "ops",
         "is_superuser": False,
         "role_group": "default_group",
         "database": "testdb",
@@ -103,14 +104,21 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
 
         where = "192.0.2.1 port 6000"
         may_bypass: bool | None = None
+        pooled = False
+        login = "ops"
+        wanted_role = "none"
 
         def execute(self, _statement: str) -> Rows:
             ours = "" if content is None else f"gp_contentid={content}=postmaster"
             row = probe_row(settings=ours)
             return Rows(tuple(row), [tuple(row.values())])
 
-        def heard(self, pid: int, search_path: str) -> None:
+        def heard(self, pid: int, search_path: str) -> bool:
             assert (pid, search_path) == (4711, "pg_catalog")
+            return False
+
+        def mend(self, settings: t.Mapping[str, str]) -> None:
+            assert settings == {}
 
     if content != "0":
         assert _engine.probe(t.cast(Session, Asked()), "auto").family == "gp7"

@@ -80,23 +80,8 @@ def test_whether_groups_are_enforced(manager: str, enforced: bool) -> None:
     assert _group_line.reading_from([CONFIG], MEMBERS, manager, ENGINE).enforced is enforced
 
 
-@pytest.mark.parametrize(
-    ("interval", "seconds"),
-    [
-        ("00:00:00", 0.0),
-        ("01:02:03.5", 3723.5),
-        ("1 day 00:00:01", 86401.0),
-        ("12 days 01:00:00", 12 * 86400 + 3600.0),
-        ("100:00:00", 360000.0),
-        (None, 0.0),
-    ],
-)
-def test_intervals_are_seconds(interval: str | None, seconds: float) -> None:
-    assert _group_line._seconds(interval) == seconds
-
-
 def test_status_of_both_shapes() -> None:
-    row = {"num_running": 1, "num_queueing": 2, "num_queued": 3, "num_executed": 4, "total_queue_duration": "00:00:05"}
+    row = {"num_running": 1, "num_queueing": 2, "num_queued": 3, "num_executed": 4, "queue_seconds": 5.0}
     assert _group_line._status_from(row) == _group_line.GroupStatus(1, 2, 3, 4, 5.0)
 
 
