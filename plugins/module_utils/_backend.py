@@ -83,7 +83,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         engine = found.engine
         verdicts = _look(found, request, options)
         _check_cap(verdicts, options)
-        said = warnings(engine, options)
+        said = _engine.toolkit_warnings(engine) + warnings(engine, options)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
             line = ServerLine(found, deadline, options["victim_message"])
@@ -293,6 +293,8 @@ def _toolkit_instead(engine: _engine.Engine) -> str:
     """How the managed service's functions could do what the engine's own refused."""
     if engine.toolkit_state == "usable":
         return "mdb_toolkit signals for members of mdb_admin: set toolkit to auto or mdb"
+    if engine.toolkit_state == _engine.UNTRUSTED:
+        return "mdb_toolkit signals for members of mdb_admin, and is not trusted here"
     if engine.toolkit_state == "forbidden":
         return "mdb_toolkit signals for members of mdb_admin, and this role may not use it"
     if engine.family == "gp7":  # no service has it

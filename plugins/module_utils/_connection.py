@@ -35,6 +35,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     GpopsError,
     GroupFull,
     OptionError,
+    OtherDatabase,
     StatementError,
 )
 
@@ -110,6 +111,11 @@ _UNDO_TRIES = 20
 _END_OWN_SECONDS = 2.0
 _END_LINGERING_SECONDS = 0.5
 _KNOWN_BY = 100
+# What stands in each call of a schema that is not the engine's own; in a literal it costs one statement more.
+_OUTSIDE = "_toolkit."
+# A plain look into the catalog, which a full group does not stop.
+_THIS_DATABASE = """SELECT d.oid::int8 FROM pg_catalog.pg_database d
+ WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"""
 MAX_TIMEOUT = 86400
 MAX_PORT = 65535
 
@@ -321,6 +327,7 @@ class Session:
         role: Who it acts as.
         where: The server, for messages.
         lingers: Its process has something to tell the segments before it ends, which may take for ever.
+        database_oid: The database whose objects outside pg_catalog were found to be trusted, V(none) before that.
     """
 
     def __init__(
@@ -338,6 +345,7 @@ class Session:
         self._given: str | None = like._given if like else None  # noqa: SLF001 - of this class
         # Settings of the database or the role that had to be set otherwise.
         self._mended: dict[str, str] = dict(like._mended) if like else {}  # noqa: SLF001 - of this class
+        self.database_oid: int | None = like.database_oid if like else None
         self._notices: list[str] = []
         self.lingers = False
         self._begin()
@@ -345,6 +353,8 @@ class Session:
     def _begin(self) -> None:
         """Log in; where settings cannot come with the login, set them."""
         self._closed = False
+        # What was found out is of an earlier connection, or will be of this one.
+        self._is_that_database = self.database_oid is None
         self._limits = _startup.limits(self.deadline.remaining(), self._queue == _PATIENT)
         self._driver = _DriverThread(self._closing)
         self._left: list[str] = []
@@ -513,6 +523,10 @@ class Session:
             self.close()
             self._begin()
 
+    def remember_database(self, oid: int) -> None:
+        """Take note of the database that was looked at, by what no renaming changes."""
+        self.database_oid, self._is_that_database = oid, True
+
     def _set_role(self, role: str, deadline: Deadline) -> None:
         try:
             self._execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)), deadline)
@@ -579,20 +593,29 @@ class Session:
         """
         limit = deadline or self.deadline
         try:
-            return self._execute(statement, limit)
+            return self._execute_there(statement, limit)
         except GroupFull:
             # The statement has not begun: it may be sent again, one that signals too.
             if not self._get_past_queue():
                 raise
+        return self._execute_there(statement, limit)
+
+    def _execute_there(self, statement: t.Any, limit: Deadline) -> Rows:
+        """Run a statement; one that leaves pg_catalog only in the database whose objects were looked at.
+
+        An owner of two databases may swap their names while no session is in them, such as between two of ours.
+        """
+        if not self._is_that_database and _OUTSIDE in self._text(statement):
+            if self._execute(_THIS_DATABASE, limit).rows != [(self.database_oid,)]:
+                raise OtherDatabase(
+                    f"another database has the name of the one that was looked at on {self.where}; nothing of its "
+                    "schemas was called"
+                )
+            self._is_that_database = True
         return self._execute(statement, limit)
 
     def _execute(self, statement: t.Any, limit: Deadline) -> Rows:
-        try:
-            if self._closed:
-                raise ConnectionLost(f"the connection to {self.where} is closed")
-            text = self.text(statement)
-        except psycopg2.Error as error:  # names are quoted with a live connection only
-            raise ConnectionLost(f"the connection to {self.where} is broken: {error}") from None
+        text = self._text(statement)
 
         def run() -> Rows:
             with self._connection.cursor() as cursor:
@@ -678,6 +701,14 @@ class Session:
             "AND pg_catalog.reverse(pg_catalog.left(own.query, {})) IN ({}){}"
         ).format(sql.Literal(process.pid), sql.Literal(_KNOWN_BY), texts, sql.SQL(queued if process.if_queued else ""))
         _quietly(lambda: self._execute(same, Deadline(min(_END_OWN_SECONDS, self.deadline.remaining()))))
+
+    def _text(self, statement: t.Any) -> str:
+        try:
+            if self._closed:
+                raise ConnectionLost(f"the connection to {self.where} is closed")
+            return self.text(statement)
+        except psycopg2.Error as error:  # names are quoted with a live connection only
+            raise ConnectionLost(f"the connection to {self.where} is broken: {error}") from None
 
     def text(self, statement: t.Any) -> str:
         """A statement as it is sent."""

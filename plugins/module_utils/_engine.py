@@ -12,6 +12,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils import _trust
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     GpopsError,
@@ -28,7 +29,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._startup import (
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group of a PostgreSQL 12 base.
-# What is called later must belong to a superuser: the owner of a database could plant a function or view of that name.
+# What is called later must be superusers' alone, see _trust.
 # Every task begins with it: what only some tasks need is in _MORE, and what may read a whole catalog for each function
 # is only asked for those that have columns.
 _PROBE = """
@@ -41,6 +42,8 @@ SELECT pg_catalog.version() AS version_text,
        (SELECT l.rolsuper FROM pg_catalog.pg_roles l WHERE l.rolname = session_user) AS login_is_superuser,
        g.rsgname::text AS role_group,
        pg_catalog.current_database()::text AS database,
+       (SELECT d.oid::int8 FROM pg_catalog.pg_database d
+         WHERE d.datname = pg_catalog.current_database()) AS database_oid,
        pg_catalog.current_setting('max_connections')::int AS max_connections,
        pg_catalog.current_setting('superuser_reserved_connections')::int AS reserved_connections,
        pg_catalog.concat_ws(',',
@@ -55,6 +58,7 @@ SELECT pg_catalog.version() AS version_text,
             WHERE p.oid = 'pg_catalog.pg_stat_get_activity(int)'::pg_catalog.regprocedure) END) AS views,
        (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit') AS toolkit_usage,
+       {trust} AS toolkit_trust,
        (SELECT pg_catalog.string_agg(p.proname || '.' || coalesce(
                  CASE WHEN p.proretset THEN
                    (SELECT pg_catalog.string_agg(a.attname::text, ' ') FROM pg_catalog.pg_attribute a
@@ -64,8 +68,7 @@ SELECT pg_catalog.version() AS version_text,
           FROM pg_catalog.pg_proc p
          WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'mdb_toolkit')
            AND p.proname IN ('pg_stat_activity', 'pg_locks', 'gp_cancel_backend', 'gp_terminate_backend')
-           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
-           AND (SELECT o.rolsuper FROM pg_catalog.pg_roles o WHERE o.oid = p.proowner)) AS toolkit_functions,
+           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS toolkit_functions,
        EXISTS (SELECT 1 FROM pg_catalog.pg_proc p
                 WHERE p.proname = 'pg_blocking_pids' AND p.pronamespace = (
                   SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog')) AS tells_blockers,
@@ -77,16 +80,18 @@ SELECT pg_catalog.version() AS version_text,
   LEFT JOIN pg_catalog.pg_resgroup g ON g.oid = r.rolresgroup
  WHERE r.rolname = current_user
 """
-GROUP_VIEWS = "group_views_trusted"
+_TOOLKIT_TRUST = _trust.strangers(
+    "mdb_toolkit", functions=("pg_stat_activity", "pg_locks", "gp_cancel_backend", "gp_terminate_backend")
+)
+_GROUPS_TRUST = _trust.strangers("gp_toolkit", views=("gp_resgroup_config", "gp_resgroup_status"))
+GROUP_VIEWS = "group_views"
 MESSAGES = "message_functions"
 _MORE = {
     GROUP_VIEWS: """,
-       (SELECT pg_catalog.bool_and(o.rolsuper)
-          FROM pg_catalog.pg_class c
-          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-          JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
-         WHERE n.nspname = 'gp_toolkit'
-           AND c.relname IN ('gp_resgroup_config', 'gp_resgroup_status')) AS group_views_trusted""",
+       EXISTS (SELECT 1 FROM pg_catalog.pg_class c
+                WHERE c.relname = 'gp_resgroup_config' AND c.relnamespace = (
+                  SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'gp_toolkit')) AS group_views,
+       {groups_trust} AS group_views_trust""",
     MESSAGES: """,
        (SELECT pg_catalog.string_agg(p.proname::text, ',')
           FROM pg_catalog.pg_proc p
@@ -121,6 +126,7 @@ _OF_THE_MANAGED_6 = {"gp_resource_group_move_timeout", "idle_session_timeout"}
 
 MDB = "mdb"
 NATIVE = "native"
+UNTRUSTED = "untrusted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +137,9 @@ class Engine:
         family: V(gp6), V(gp7) or V(cb).
         version: Such as V(6.24.3), for messages.
         interface: V(mdb) or V(native), the functions to use.
-        toolkit_state: V(usable), V(forbidden) or V(missing): the mdb_toolkit schema for this role.
+        toolkit_state: V(usable), V(untrusted), V(forbidden) or V(missing): the mdb_toolkit schema for this role.
+        toolkit_distrust: Why its functions are not called, though the role may use them.
+        toolkit_passed_over: With O(toolkit=auto) that is why the engine's own are used.
         role: The current role.
         role_group: Its resource group, or V(none).
         activity: The columns of the process list by the interface that shows it; the first one is to be asked first.
@@ -142,7 +150,8 @@ class Engine:
         list_of_all: Its process list leaves out the sessions of dropped roles, and this role may read what the list
             is made from.
         tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
-        group_views_trusted: The views of gp_toolkit are there and belong to a superuser, if that was asked for.
+        group_views_there: The views of gp_toolkit are there, if that was asked for.
+        group_views_distrust: Why they are not read.
         may_bypass: This role may step past the queue of a full group.
         utility_mode: The session is on the coordinator alone: it sees and changes nothing of the segments.
         managed_slots: It is the managed service's own Greenplum 6: C(mdb_admin) sees everybody in pg_catalog, and has
@@ -166,7 +175,10 @@ class Engine:
     message_functions: frozenset[str] = frozenset()
     list_of_all: bool = False
     tells_blockers: bool = False
-    group_views_trusted: bool = False
+    toolkit_distrust: str | None = None
+    toolkit_passed_over: bool = False
+    group_views_there: bool = False
+    group_views_distrust: str | None = None
     may_bypass: bool = True
     utility_mode: bool = False
     managed_slots: bool = False
@@ -212,6 +224,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
     row = _asked(session, needs)
     if session.heard(row["pid"], row["search_path"]):
         row = _asked(session, needs)
+    session.remember_database(row["database_oid"])
     _check_who(session, row)
     engine = engine_from(row, toolkit)
     session.may_bypass = engine.may_bypass
@@ -221,7 +234,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
 
 def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
     try:
-        row = session.execute(_PROBE.format(more="".join(_MORE[each] for each in needs))).dicts()[0]
+        row = session.execute(_probe_statement(needs)).dicts()[0]
     except StatementError as error:
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
@@ -319,6 +332,11 @@ def _set_otherwise(row: t.Mapping[str, t.Any]) -> dict[str, str]:
     }
 
 
+def _probe_statement(needs: t.Collection[str]) -> str:
+    more = "".join(_MORE[each] for each in needs).format(groups_trust=_GROUPS_TRUST)
+    return _PROBE.format(trust=_TOOLKIT_TRUST, more=more)
+
+
 def needs_of_messages(*options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     """What to ask the engine for where one of these has a message for the victims."""
     return (MESSAGES,) if any(each["victim_message"] for each in options) else ()
@@ -328,8 +346,9 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     """The engine for one row of the probe; see M(gpops.toolkit.gp_process_info) for the options."""
     views = _columns_by_name(row["views"])
     functions = _columns_by_name(row["toolkit_functions"])
-    state = _toolkit_state(row["toolkit_usage"], functions)
-    interface = _interface(toolkit, state, row)
+    distrust = _trust.why_not(row["toolkit_trust"])
+    state = _toolkit_state(row["toolkit_usage"], functions, distrust)
+    interface = _interface(toolkit, state, row, distrust)
     settings = _settings(row["settings"])
     locks_by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
     locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
@@ -356,7 +375,10 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
         list_of_all=family == "gp6" and "waiting_reason" in views.get("pg_stat_get_activity", ()),
         tells_blockers=row["tells_blockers"],
-        group_views_trusted=bool(row.get(GROUP_VIEWS)),
+        toolkit_distrust=distrust if state == UNTRUSTED else None,
+        toolkit_passed_over=state == UNTRUSTED and toolkit == "auto",
+        group_views_there=bool(row.get(GROUP_VIEWS)),
+        group_views_distrust=_trust.why_not(row.get("group_views_trust")),
         may_bypass=row["login_is_superuser"] or settings.get(BYPASS, ("", ""))[1] == _EVERY_ROLE,
         utility_mode=settings.get("gp_role", ("", ""))[0] == _UTILITY,
         managed_slots=managed_slots,
@@ -408,13 +430,22 @@ def _version(text: str) -> str:
     return found.group("version") if found else text
 
 
-def _toolkit_state(usage: bool | None, functions: t.Container[str]) -> str:
+def _toolkit_state(usage: bool | None, functions: t.Container[str], distrust: str | None) -> str:
     if usage is None:
         return "missing"
-    return "usable" if usage and "pg_stat_activity" in functions else "forbidden"
+    if not usage or "pg_stat_activity" not in functions:
+        return "forbidden"
+    return UNTRUSTED if distrust else "usable"
 
 
-def _interface(toolkit: str, state: str, row: t.Mapping[str, t.Any]) -> str:
+def toolkit_warnings(engine: Engine) -> list[str]:
+    """PURE: that functions which the role may use were passed over, and why."""
+    if not engine.toolkit_passed_over:
+        return []
+    return [f"toolkit: mdb_toolkit is not trusted, the engine's own functions are used: {engine.toolkit_distrust}"]
+
+
+def _interface(toolkit: str, state: str, row: t.Mapping[str, t.Any], distrust: str | None) -> str:
     if toolkit == NATIVE or (toolkit == "auto" and state != "usable"):
         return NATIVE
     if state == "missing":
@@ -426,10 +457,11 @@ def _interface(toolkit: str, state: str, row: t.Mapping[str, t.Any]) -> str:
     if state == "forbidden":
         raise OptionError(
             "toolkit",
-            f"role {row['role']} may not use mdb_toolkit, or its functions do not belong to a superuser and are not "
-            "trusted; log in as a member of mdb_admin, "
+            f"role {row['role']} may not use mdb_toolkit; log in as a member of mdb_admin, "
             "or set toolkit to auto or native",
         )
+    if state == UNTRUSTED:
+        raise OptionError("toolkit", f"mdb_toolkit is not trusted: {distrust}. Or set toolkit to auto or native")
     return MDB
 
 

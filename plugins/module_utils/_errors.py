@@ -51,6 +51,12 @@ class ConnectionLost(GpopsError):
     """The connection broke while a statement ran: what became of the statement is unknown."""
 
 
+class OtherDatabase(ConnectionLost):
+    """The connection leads to another database than the one that was looked at; nothing was sent."""
+
+    was_sent = False
+
+
 class DeadlineExceeded(GpopsError):
     """The time of O(timeout) is over."""
 

@@ -112,12 +112,16 @@ def read(session: Session, engine: Engine, with_tablespaces: bool = False) -> Re
     Raises:
         GpopsError: Any error of the session.
     """
-    if not engine.group_views_trusted:
+    if not engine.group_views_there:
         # On Greenplum 6 it is no extension: each database has it from its template.
         install = "" if engine.family == "gp6" else ", or install it with CREATE EXTENSION gp_toolkit"
         raise GpopsError(
-            f"database {engine.database} has no gp_toolkit.gp_resgroup_config that belongs to a superuser; "
-            f"set login_db to one that has it{install}"
+            f"database {engine.database} has no gp_toolkit.gp_resgroup_config; set login_db to one that has it{install}"
+        )
+    if engine.group_views_distrust:
+        raise GpopsError(
+            f"gp_toolkit of database {engine.database} is not trusted: {engine.group_views_distrust}. "
+            "Or set login_db to another database"
         )
     found = _read(session, engine)
     if not with_tablespaces:

@@ -134,7 +134,7 @@ def _counts(backends: list[_processes.Backend], field: str) -> dict[str, int]:
 
 def warnings(engine: _engine.Engine, snapshot: _processes.Snapshot, with_locks: bool) -> list[str]:
     """PURE: what the result does not show, and why."""
-    found: list[str] = []
+    found = _engine.toolkit_warnings(engine)
     if snapshot.hidden:
         found.append(
             f"{snapshot.hidden} of {len(snapshot.backends)} sessions hide their state and query from role "
@@ -165,6 +165,8 @@ def _why_hidden(engine: _engine.Engine) -> str:
         return "mdb_toolkit.pg_stat_activity() itself does not show them"
     if engine.toolkit_state == "usable":
         return f"toolkit={engine.interface} was used; set toolkit to auto or mdb"
+    if engine.toolkit_state == _engine.UNTRUSTED:
+        return "mdb_toolkit would, but is not trusted"
     if engine.toolkit_state == "forbidden":
         return "it may not use mdb_toolkit; membership of mdb_admin gives that"
     others = "a superuser" if engine.family == "gp6" else "a superuser or a member of pg_monitor"

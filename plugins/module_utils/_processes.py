@@ -232,7 +232,8 @@ def _may_wait_for_lock(row: t.Mapping[str, t.Any]) -> bool:
 
 
 def _is_hidden(row: t.Mapping[str, t.Any]) -> bool:
-    return row.get("query") == _HIDDEN_QUERY
+    # Its text alone proves nothing: anybody can send that. The start of a session is hidden with it.
+    return row.get("query") == _HIDDEN_QUERY and row.get("backend_start") is None
 
 
 def snapshot_from(processes: _Rows, locks: LockTable) -> Snapshot:

@@ -55,10 +55,14 @@ class Tap:
         """Whether bytes are swallowed now."""
         return self._silent_after is not None and len(self.statements) > self._silent_after
 
+    def before_connection(self) -> None:
+        """What a test does before each connection."""
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
+                self.before_connection()
                 server = socket.create_connection(self._server)
                 self._sockets += [client, server]
                 self.connections += 1

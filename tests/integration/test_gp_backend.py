@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+import psycopg2
 import pytest
 from integration.cluster import MARGIN, Client, Cluster, Scene, eventually
 from integration.run_module import Outcome, run_module
@@ -63,6 +64,16 @@ def test_terminate_ends_sessions_whatever_they_do(cluster: Cluster, scene: Scene
     assert alive(scene, bystander)
     again = backend(cluster, getattr(cluster, role), state="terminated", pids=[victims[0].pid])
     assert (again["changed"], outcomes(again)) == (False, {victims[0].pid: "gone"})
+
+
+@pytest.mark.parametrize(("role", "toolkit"), INTERFACES)
+def test_nobody_is_spared_for_a_text_that_looks_hidden(cluster: Cluster, scene: Scene, role: str, toolkit: str) -> None:
+    """A syntax error is a text like any other, and stays in the view."""
+    victim = scene.client(cluster.user, name=NAME)
+    with pytest.raises(psycopg2.errors.SyntaxError):
+        victim.run("<insufficient privilege>")
+    found = backend(cluster, getattr(cluster, role), toolkit=toolkit, state="terminated", application_names=[NAME])
+    assert outcomes(found) == {victim.pid: "terminated"}, found
 
 
 @pytest.mark.parametrize(("role", "toolkit"), INTERFACES)

@@ -64,8 +64,8 @@ def test_the_managed_interface_takes_a_connection_for_each_call(cluster: Cluster
     options = {"state": "terminated", "application_names": [NAME], "wait": False}
     _found, tap = through(cluster, cluster.ops, "gp_backend", **options)
     # Engine, sessions, the signal and the one look; for each of the last two a new connection, which ends the process
-    # of the one before.
-    assert (tap.connections, len(tap.statements)) == (3, 6), tap.statements
+    # of the one before. Before the signal it says which database it is in.
+    assert (tap.connections, len(tap.statements)) == (3, 7), tap.statements
 
 
 def groups(cluster: Cluster, number: int, concurrency: int) -> dict[str, t.Any]:

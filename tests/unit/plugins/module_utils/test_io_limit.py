@@ -192,7 +192,7 @@ ENGINE = engine(
     role_group="admin_group",
     is_superuser=True,
     max_connections=400,
-    group_views_trusted=True,
+    group_views_there=True,
 )
 
 

@@ -50,13 +50,16 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
         "max_connections": 100,
         "reserved_connections": 3,
         "views": f"{activity},{locks}",
+        "database_oid": 16384,
         "toolkit_usage": True,
+        "toolkit_trust": None,
         "toolkit_functions": f"{activity},{locks},gp_cancel_backend.,gp_terminate_backend.",
         "message_functions": None,
         "login_is_superuser": False,
         "has_mdb_admin": True,
         "settings": "gp_contentid=-1=postmaster gp_role=dispatch=postmaster gp_resource_group_bypass=off=user",
-        "group_views_trusted": True,
+        "group_views": True,
+        "group_views_trust": None,
         "tells_blockers": family != "gp6",
         **more,
     }
@@ -120,6 +123,9 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
         def mend(self, settings: t.Mapping[str, str]) -> None:
             assert settings == {}
 
+        def remember_database(self, oid: int) -> None:
+            assert oid == 16384
+
     if content != "0":
         assert _engine.probe(t.cast(Session, Asked()), "auto").family == "gp7"
         return
@@ -146,6 +152,54 @@ def test_version_for_messages(text: str, version: str) -> None:
 def test_interface(toolkit: str, usage: bool | None, functions: str | None, interface: str, state: str) -> None:
     engine = _engine.engine_from(probe_row(toolkit_usage=usage, toolkit_functions=functions), toolkit)
     assert (engine.interface, engine.toolkit_state) == (interface, state)
+
+
+def stranger(what: str, name: str, role: str | None = "bob") -> dict[str, t.Any]:
+    return {"what": what, "name": name, "role": role, "rolsuper": False}
+
+
+@pytest.mark.parametrize(
+    ("strangers", "words", "mend"),
+    [
+        ([stranger("owner", "mdb_toolkit")], "schema mdb_toolkit belongs to bob", "ALTER SCHEMA mdb_toolkit OWNER TO"),
+        (
+            [stranger("creator", "mdb_toolkit", "PUBLIC")],
+            "PUBLIC may create in schema mdb_toolkit",
+            "REVOKE CREATE ON SCHEMA mdb_toolkit FROM PUBLIC",
+        ),
+        ([stranger("function", "pg_locks")], "function pg_locks belongs to bob", "give function pg_locks to"),
+    ],
+)
+def test_a_toolkit_that_is_not_superusers_alone_is_not_used(
+    strangers: list[dict[str, t.Any]], words: str, mend: str
+) -> None:
+    """Whose a schema is, or who may create in it, decides what a call in it runs."""
+    row = probe_row(toolkit_trust=json.dumps(strangers))
+    engine = _engine.engine_from(row, "auto")
+    assert (engine.interface, engine.toolkit_state, list(engine.activity)) == ("native", "untrusted", ["native"])
+    assert not any("mdb_toolkit" in function for function in engine.signal_functions.values())
+    (warning,) = _engine.toolkit_warnings(engine)
+    assert words in warning
+    assert mend in warning
+    assert _engine.toolkit_warnings(_engine.engine_from(row, "native")) == []
+    with pytest.raises(OptionError, match="mdb_toolkit is not trusted") as caught:
+        _engine.engine_from(row, "mdb")
+    assert words in caught.value.message
+
+
+def test_of_many_strangers_some_are_named() -> None:
+    strangers = [stranger("creator", "mdb_toolkit", f"role{number}") for number in range(500)]
+    engine = _engine.engine_from(probe_row(toolkit_trust=json.dumps(strangers)), "auto")
+    (warning,) = _engine.toolkit_warnings(engine)
+    assert "and 497 more" in warning
+    assert len(warning) < 1000
+
+
+def test_a_toolkit_that_the_role_may_not_use_is_no_news() -> None:
+    row = probe_row(toolkit_usage=False, toolkit_trust=json.dumps([stranger("owner", "mdb_toolkit")]))
+    engine = _engine.engine_from(row, "auto")
+    assert engine.toolkit_state == "forbidden"
+    assert _engine.toolkit_warnings(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -303,6 +357,13 @@ def test_hidden_rows_are_counted() -> None:
     snapshot = _processes.snapshot_from(rows, table())
     assert snapshot.hidden == 1
     assert [backend.hidden for backend in snapshot.backends] == [False, True]
+
+
+def test_a_text_of_a_users_own_does_not_make_a_session_hidden() -> None:
+    """Else who sends the words that the view has for a hidden text would be spared, as one that cannot be told."""
+    row = process_row(query="<insufficient privilege>", state="idle", backend_start="2026-01-31T23:59:59.123456Z")
+    assert not only(row).hidden
+    assert only({**row, "state": None, "backend_start": None}).hidden
 
 
 def test_ages_are_never_negative() -> None:
