@@ -277,9 +277,7 @@ def record_churn(cluster: Cluster, name: str, tally: Tally, churn: Churn) -> Non
 @pytest.mark.parametrize("by_module", [True, False], ids={True: "module", False: "statement"}.get)
 def test_nobody_is_hit_by_mistake_on_a_busy_server(cluster: Cluster, by_module: bool) -> None:
     if cluster.embedded:
-        pytest.skip(
-            "the small space of pids is more; a server of its own has to ask the ordinary role for its password in clear"
-        )
+        pytest.skip("the small space of pids is more; elsewhere the server has to ask for the password in clear")
     # A pid comes again here only if the machine has few of them; what is armed says how often one did.
     tally, churn = churned(cluster, cluster.host, scaled(10, 30 if by_module else 60), by_module)
     assert tally.wrong == 0, tally
