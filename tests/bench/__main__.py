@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.cases import CASES, DIRECT, MODULE, Case, Stage, drop_groups, host_name
 from bench.report import Measured, table
-from integration.cluster import Cluster
+from integration.cluster import Cluster, embedded
 from sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -124,7 +124,7 @@ def main(words: t.Sequence[str]) -> int:
         tempfile.TemporaryDirectory(prefix="gpops-bench") as folder,
         Sandbox(profile="gp6", max_connections=400) as box,
     ):
-        cluster = Cluster(family="gp6", host=box.host, port=box.port, embedded=True)
+        cluster = embedded(box)
         stage, runner = Stage(cluster), Runner(Path(folder), cluster)
         # What is done once, such as compiling and caching, is in no measurement.
         for case in chosen:

@@ -29,7 +29,7 @@ import psycopg2.errors
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info
 from bench import locks_report
-from integration.cluster import Cluster, Scene, from_environment
+from integration.cluster import Cluster, Scene, embedded, from_environment
 from integration.run_module import run_measured
 from sandbox import Sandbox
 
@@ -166,7 +166,7 @@ def engines(families: t.Sequence[str]) -> t.Iterator[tuple[Cluster, str]]:
         return
     for family in families:
         with Sandbox(profile=family, max_connections=400) as box:
-            cluster = Cluster(family=family, host=box.host, port=box.port, embedded=True)
+            cluster = embedded(box)
             yield cluster, f"Embedded engine, {family}"
 
 

@@ -43,7 +43,7 @@ class Engines:
         key = profile, max_connections
         if key not in self._started:
             box = self._stack.enter_context(Sandbox(profile, max_connections=max_connections))
-            self._started[key] = Target(profile, box.host, box.port)
+            self._started[key] = Target(profile, box.host, box.port, box.secret)
         return self._started[key]
 
 

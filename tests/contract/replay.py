@@ -8,13 +8,14 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import yaml
 from psycopg2 import extensions
+from sandbox.passwords import password_of
 from sandbox.profiles import PROFILES
 
 FOLDER = Path(__file__).resolve().parent
@@ -63,6 +64,7 @@ class Target:
     profile: str
     host: str
     port: int
+    secret: str = field(default="", repr=False)  # of an embedded engine; on a real one a password is the role's name
 
     @contextmanager
     def connect(self, user: str = ADMIN, database: str = DATABASE) -> Iterator[extensions.connection]:
@@ -71,7 +73,7 @@ class Target:
                 host=self.host,
                 port=self.port,
                 user=user,
-                password=user,
+                password=password_of(self.secret, user) if self.secret else user,
                 dbname=database,
                 connect_timeout=CONNECT_TIMEOUT,
                 options=OPTIONS,

@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from integration.cluster import Cluster, Scene
+from integration.cluster import Scene, embedded
 from sandbox import Sandbox
 
 HERE = Path(__file__).resolve().parent
@@ -65,6 +65,7 @@ def play(title: str, box: Sandbox, playbook: str, *arguments: str) -> None:
         "ANSIBLE_REMOTE_TMP": str(Path(box.dir) / "ansible"),
         "GPOPS_DEMO_HOST": box.host,
         "GPOPS_DEMO_PORT": str(box.port),
+        "GPOPS_DEMO_PASSWORDS": str(box.passwords),
         "GPOPS_DEMO_REPORTS": str(REPORTS),
     }
     subprocess.run(
@@ -95,7 +96,7 @@ def main() -> None:
     print(f"The HTML report that this demo leaves: {PAGE}", flush=True)
     print(f"Starting an embedded engine that speaks {profile} ...", flush=True)
     with Sandbox(profile=profile) as box:
-        cluster = Cluster(family=box.family, host=box.host, port=box.port, embedded=True)
+        cluster = embedded(box)
         with Scene(cluster) as scene, contextlib.ExitStack() as last:
             # A second Ctrl-C does not interrupt the cleaning up after the first.
             last.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -27,8 +27,13 @@ import typing as t
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
+from sandbox.passwords import password_of
+
+if t.TYPE_CHECKING:
+    from sandbox import Sandbox
 
 WAIT_SECONDS = 10.0
+MANAGED = "gp6-managed"
 TOOLKIT_NAME = "gpops.toolkit"  # what the collection's sessions call themselves
 PARTITIONS = 400
 HOLDERS = 150  # sessions that hold many locks; with more of them a cluster soon has no connection left for a test
@@ -54,11 +59,12 @@ class Cluster:
     ops: str = "ops"
     user: str = "sammy"
     other: str = "billy"
-    passwords: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    passwords: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    secret: str = dataclasses.field(default="", repr=False)
 
     def password(self, role: str) -> str:
-        """The password of a role; by default its name."""
-        return self.passwords.get(role, role)
+        """The password of a role; if nobody says another, on a real cluster its name."""
+        return self.passwords.get(role) or (password_of(self.secret, role) if self.secret else role)
 
     def connect(self, role: str, database: str | None = None, **more: t.Any) -> psycopg2.extensions.connection:
         """A connection in autocommit."""
@@ -82,6 +88,12 @@ class Cluster:
             "login_password": self.password(role),
             "login_db": database or self.database,
         }
+
+
+def embedded(box: Sandbox) -> Cluster:
+    """An embedded engine as the tests know a cluster."""
+    managed = box.profile == MANAGED
+    return Cluster(box.family, box.host, box.port, embedded=True, managed=managed, secret=box.secret)
 
 
 def from_environment() -> Cluster | None:

@@ -11,11 +11,8 @@ import time
 import typing as t
 
 import pytest
-from integration.cluster import Cluster, Scene, from_environment, left_behind
+from integration.cluster import MANAGED, Cluster, Scene, embedded, from_environment, left_behind
 from integration.run_module import WAYS, set_way
-
-if t.TYPE_CHECKING:
-    from sandbox import Sandbox
 
 # A thousand sessions are a thousand sockets, more than an ordinary user's soft limit.
 _HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -24,7 +21,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
 GONE_SECONDS = 1.0
 EXTERNAL = from_environment()
 FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
-MANAGED = "gp6-managed"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,12 +41,6 @@ def way(request: pytest.FixtureRequest) -> str:
     chosen: str = getattr(request, "param", WAYS[0])
     set_way(chosen)
     return chosen
-
-
-def embedded(box: Sandbox) -> Cluster:
-    """An embedded engine as the tests know a cluster."""
-    managed = box.profile == MANAGED
-    return Cluster(family=box.family, host=box.host, port=box.port, embedded=True, managed=managed)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

@@ -24,7 +24,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
-from integration.cluster import Client, Cluster, Scene
+from integration.cluster import Client, Cluster, Scene, embedded
 from integration.conftest import EXTERNAL
 from integration.test_examples import INVENTORIES, ROOT, prepared
 from pages.rst import PAGES, blocks
@@ -55,7 +55,7 @@ def scene() -> t.Iterator[Scene]:
     from sandbox import Sandbox
 
     with Sandbox(profile="gp6") as box:
-        cluster = Cluster(family="gp6", host=box.host, port=box.port, embedded=True)
+        cluster = embedded(box)
         with Scene(cluster) as built, prepared(built):
             yield built
 

@@ -479,9 +479,10 @@ def test_texts_of_any_encoding_are_listed(cluster: Cluster, scene: Scene) -> Non
         assert found["processes"][0]["query"].startswith("SELECT 1 /* ")
         # And from there, names of roles are what they are everywhere: bytes of UTF-8.
         scene.sql('DROP ROLE IF EXISTS "gpops_it_jürgen"')
-        scene.sql("CREATE ROLE \"gpops_it_jürgen\" LOGIN PASSWORD 'x'")
+        word = cluster.password("gpops_it_jürgen")
+        scene.sql(f"CREATE ROLE \"gpops_it_jürgen\" LOGIN PASSWORD '{word}'")
         foreign = psycopg2.connect(
-            host=cluster.host, port=cluster.port, user="gpops_it_jürgen", password="x", dbname=cluster.database
+            host=cluster.host, port=cluster.port, user="gpops_it_jürgen", password=word, dbname=cluster.database
         )
         found = info(cluster, database="gpops_it_latin", users=["gpops_it_jürgen"])
         assert set(found.by_pid) == {foreign.info.backend_pid}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from integration.cluster import Cluster, Scene
+from integration.cluster import Scene, embedded
 from sandbox import Sandbox
 
 from pages import playbooks, statements
@@ -18,7 +18,7 @@ def main() -> None:
     sections = []
     for family in statements.ENGINES:
         with Sandbox(profile=family) as box:
-            cluster = Cluster(family=family, host=box.host, port=box.port, embedded=True)
+            cluster = embedded(box)
             with Scene(cluster) as scene:
                 sections.append(statements.section(cluster, scene))
     (PAGES / "statements.rst").write_text(statements.page(sections), encoding="utf-8")

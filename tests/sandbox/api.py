@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .passwords import password_of
 from .profiles import PROFILES
 
 STOP_TIMEOUT = 30.0
@@ -37,6 +38,7 @@ class Sandbox:
     ) -> None:
         self.profile = profile
         self.info: dict[str, Any] = {}
+        self.secret = ""
         self._command = [
             sys.executable,
             str(Path(__file__).resolve().parent),
@@ -75,6 +77,7 @@ class Sandbox:
             self._process = None
             raise SandboxError(problem.strip() or "the sandbox did not start")
         self.info = json.loads(ready)
+        self.secret = json.loads(self.passwords.read_text())["secret"]
         return self
 
     def stop(self) -> None:
@@ -108,9 +111,18 @@ class Sandbox:
         return Path(self.info["dir"])
 
     @property
+    def passwords(self) -> Path:
+        """A file that only we can read."""
+        return Path(self.info["passwords"])
+
+    def password(self, role: str) -> str:
+        return password_of(self.secret, role)
+
+    @property
     def pid(self) -> int:
         return int(self.info["pid"])
 
     def dsn(self, user: str = "gpadmin", dbname: str = "testdb", **more: Any) -> dict[str, Any]:
         """Keyword arguments for psycopg2.connect() and psycopg.connect()."""
-        return {"host": self.host, "port": self.port, "user": user, "password": user, "dbname": dbname, **more}
+        login = {"host": self.host, "port": self.port, "user": user, "password": self.password(user)}
+        return {**login, "dbname": dbname, **more}

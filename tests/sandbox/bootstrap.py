@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 
 from .folder import NO_LOCKS, Folder
-from .helper import HELPER_ROLE, Helper
+from .helper import HELPER_ROLE, Door, Helper
 from .keeper import LOCK_CLASS
+from .passwords import password_of
 from .profiles import ADMIN_OID, DEFAULT_OID, Profile
 from .translate import PREFIX
 from .world import GROUP_CLASS
@@ -18,8 +19,11 @@ ADMIN = "gpadmin"
 DATABASES = ("postgres", "template1", "testdb")
 TOOLKIT_DATABASE = "testdb"
 
-OPEN_ACCESS = "local all all trust\n"
-ACCESS = f"local all {HELPER_ROLE} trust\nlocal all all scram-sha-256\n"
+LOGINS = ("ops", "sammy", "billy")
+# Nobody is trusted, not even on the socket that only the server's user and ours can reach. The sandbox's own
+# connections send their password in clear there, which is less work than the handshake of clients.
+ACCESS_OF_THE_SANDBOX = "local all all password\n"
+ACCESS = f"local all {HELPER_ROLE} password\nlocal all all scram-sha-256\n"
 
 _SQL = Path(__file__).resolve().parent / "sql"
 _FILES = {"gp6": ("common", "gp6"), "gp7": ("common", "since7", "gp7"), "cb": ("common", "since7", "cb")}
@@ -77,17 +81,17 @@ def render(text: str, profile: Profile, folder: Path) -> str:
     return text
 
 
-async def bootstrap(profile: Profile, folder: Path, sockets: Path, major: int) -> None:
-    """Fills a new cluster; its socket still trusts everybody."""
-    admin = await Helper.connect(sockets, ADMIN, "template1")
+async def bootstrap(profile: Profile, folder: Path, door: Door, major: int) -> None:
+    """Fills a new cluster, to which no client has a way yet."""
+    admin = await Helper.connect(door, ADMIN, "template1")
     if major >= 16:
         await admin.query("SET scram_iterations = 1")  # logins by the hundred: the hash is not what is tested
-    await admin.query(_roles())
+    await admin.query(_roles(door.secret))
     await admin.query("SET allow_system_table_mods = on")
     for name in (*_FILES[profile.family], *profile.more_sql, "locks", "segments"):
         await admin.query(render((_SQL / f"{name}.sql").read_text(), profile, folder))
     await admin.close()
-    helper = await Helper.connect(sockets, HELPER_ROLE, "template1")
+    helper = await Helper.connect(door, HELPER_ROLE, "template1")
     # A database made from template0 looks like the engine too.
     await helper.query("ALTER DATABASE template0 IS_TEMPLATE false")
     await helper.query("DROP DATABASE template0")
@@ -97,18 +101,19 @@ async def bootstrap(profile: Profile, folder: Path, sockets: Path, major: int) -
         if database != "template1":
             await helper.query(f"CREATE DATABASE {database} OWNER {ADMIN}")
     await helper.close()
-    toolkit = await Helper.connect(sockets, ADMIN, TOOLKIT_DATABASE)
+    toolkit = await Helper.connect(door, ADMIN, TOOLKIT_DATABASE)
     await toolkit.query((_SQL / "mdb_toolkit.sql").read_text())
     await toolkit.close()
 
 
-def _roles() -> str:
+def _roles(secret: str) -> str:
+    words = {name: f"PASSWORD '{password_of(secret, name)}'" for name in (ADMIN, HELPER_ROLE, *LOGINS)}
     return "; ".join(
         [
-            f"CREATE ROLE {HELPER_ROLE} SUPERUSER LOGIN",
-            f"ALTER ROLE {ADMIN} PASSWORD '{ADMIN}'",
+            f"CREATE ROLE {HELPER_ROLE} SUPERUSER LOGIN {words[HELPER_ROLE]}",
+            f"ALTER ROLE {ADMIN} {words[ADMIN]}",
             "CREATE ROLE mdb_admin NOLOGIN",
-            *(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'" for name in ("ops", "sammy", "billy")),
+            *(f"CREATE ROLE {name} LOGIN {words[name]}" for name in LOGINS),
             "GRANT mdb_admin TO ops",
         ]
     )

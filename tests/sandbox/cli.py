@@ -142,11 +142,12 @@ def _status(parsed: argparse.Namespace) -> int:
 
 def _env(parsed: argparse.Namespace) -> int:
     info = Folder.existing(parsed.dir).info
+    passwords = json.loads(Path(info["passwords"]).read_text())["roles"]
     values = {
         "PGHOST": info["host"],
         "PGPORT": info["port"],
         "PGUSER": info["admin_user"],
-        "PGPASSWORD": info["admin_user"],
+        "PGPASSWORD": passwords[info["admin_user"]],
         "PGDATABASE": "testdb",
     }
     for name, value in values.items():

@@ -17,6 +17,8 @@ from typing import IO
 
 from . import bootstrap, postgres
 from .folder import Folder
+from .helper import Door
+from .passwords import password_of
 from .profiles import PROFILES
 from .proxy import Proxy
 from .world import World
@@ -55,7 +57,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         if self._lifeline is not None:
             loop.add_reader(self._lifeline, self._on_lifeline)
-        account = postgres.Account.choose()
+        account = postgres.Account.choose(self._folder.data)
         server = self._prepare(account)  # in this thread: a forked child must not inherit others' locks
         proxy: Proxy | None = None
         try:
@@ -72,14 +74,16 @@ class Daemon:
         options = self._options
         programs = postgres.find_programs(options.pgbin)
         self._folder.prepare(account)
+        self._door = Door(self._folder.sockets, self._folder.keep_secret((bootstrap.ADMIN, *bootstrap.LOGINS)))
         server = postgres.Postgres(programs, self._folder.path, account, self._folder.sockets, options.max_connections)
         self._fresh = not server.exists
         if self._fresh:
-            server.create()
+            server.create(password_of(self._door.secret, bootstrap.ADMIN))
+        self._folder.close_to_others(account)
         settings = bootstrap.server_settings(
             PROFILES[options.profile], options.resource_manager, options.max_connections
         )
-        server.configure(bootstrap.OPEN_ACCESS if self._fresh else bootstrap.ACCESS, settings)
+        server.configure(bootstrap.ACCESS_OF_THE_SANDBOX if self._fresh else bootstrap.ACCESS, settings)
         self._major = postgres.major_version(programs)
         return server
 
@@ -96,9 +100,9 @@ class Daemon:
         )
         world.flush()
         if self._fresh:
-            await bootstrap.bootstrap(profile, folder.path, folder.sockets, self._major)
+            await bootstrap.bootstrap(profile, folder.path, self._door, self._major)
             server.set_access(bootstrap.ACCESS)
-        await world.attach(folder.sockets)
+        await world.attach(self._door)
         proxy = Proxy(world, folder.sockets, folder.messages)
         port = await proxy.listen(HOST, options.port)
         self._check_not_stopped()
@@ -109,6 +113,7 @@ class Daemon:
             "profile": options.profile,
             "pid": os.getpid(),
             "admin_user": bootstrap.ADMIN,
+            "passwords": str(folder.passwords),
             "databases": list(bootstrap.DATABASES),
             "options": asdict(options),
         }
@@ -142,6 +147,7 @@ def allow_many_files() -> None:
 
 def serve(folder: Folder, options: Options, lifeline: int | None, remove: bool, announce: IO[str]) -> int:
     """The whole life of the process; the exit code."""
+    os.umask(0o022)  # the server reads some of it, in folders that nobody else can enter
     allow_many_files()
     finished = False
     try:

@@ -10,21 +10,41 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
+
+from .passwords import new_secret, password_of
 
 MAX_SOCKET_PATH = 107
 _SOCKET_NAME = "/.s.PGSQL.5432"
 _MARK = "sandbox.json"
-_PARTS = ("data", "s", "state", "messages", "programs", "postgres.log", "daemon.log", "lock", "sockets", _MARK)
-
+_PASSWORDS = "passwords.json"
+_PARTS = (
+    "data",
+    "s",
+    "state",
+    "messages",
+    "programs",
+    "postgres.log",
+    "daemon.log",
+    "initial",
+    "lock",
+    "sockets",
+    _PASSWORDS,
+    _PASSWORDS + ".new",
+    _MARK,
+)
 
 NO_LOCKS = '{"batches": [], "singles": [], "counts": {}}'  # of those that sql/locks.sql makes up
 
 
 class Owner(Protocol):
     """Who the server's parts are given to."""
+
+    @property
+    def gid(self) -> int:
+        """Its group."""
 
     @property
     def switched(self) -> bool:
@@ -83,8 +103,30 @@ class Folder:
         (self.path / _MARK).write_text(json.dumps({**info, "made": self._made}))
 
     @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
     def messages(self) -> Path:
         return self.path / "messages"
+
+    @property
+    def passwords(self) -> Path:
+        """Where the passwords are: for the eyes of who started the sandbox only."""
+        return self.path / _PASSWORDS
+
+    def keep_secret(self, roles: Iterable[str]) -> str:
+        """The secret from which passwords are made, and those of these roles beside it; a kept folder keeps its own."""
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return str(json.loads(self.passwords.read_text())["secret"])
+        secret = new_secret()
+        content = {"secret": secret, "roles": {role: password_of(secret, role) for role in roles}}
+        fresh = self.passwords.with_name(_PASSWORDS + ".new")
+        fresh.unlink(missing_ok=True)
+        with open(fresh, "x", encoding="utf-8", opener=_for_its_owner) as stream:
+            json.dump(content, stream)
+        fresh.replace(self.passwords)
+        return secret
 
     @staticmethod
     def made_locks_in(path: Path) -> Path:
@@ -101,18 +143,24 @@ class Folder:
 
     def prepare(self, owner: Owner) -> None:
         """The parts, each given to who writes it."""
-        self.path.chmod(0o711 if owner.switched else 0o700)
+        self.path.chmod(0o711 if owner.switched else 0o700)  # until the server's files are made, see close_to_others
         if len(os.fsencode(self.path)) + len("/s" + _SOCKET_NAME) > MAX_SOCKET_PATH and not self.sockets.exists():
             outside = Path(tempfile.mkdtemp(prefix="gpops-"))
             owner.own(outside)
             (self.path / "sockets").write_text(str(outside))
-        for path, mode in ((self.path / "data", 0o700), (self.sockets, 0o700), (self.messages, 0o700)):
-            path.mkdir(exist_ok=True, mode=mode)
+        for path in (self.data, self.sockets, self.messages, self.path / "state"):
+            path.mkdir(exist_ok=True, mode=0o700)
+            path.chmod(0o700)
             owner.own(path)
         made_locks = self.made_locks_in(self.path)
         made_locks.write_text(NO_LOCKS)  # none outlives a restart
         owner.own(made_locks)
-        (self.path / "state").mkdir(exist_ok=True, mode=0o755)
+
+    def close_to_others(self, owner: Owner) -> None:
+        """Nobody but the server's user and who started it can so much as enter the folder."""
+        if owner.switched:
+            os.chown(self.path, -1, owner.gid)
+            self.path.chmod(0o710)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -153,3 +201,7 @@ class Folder:
     def remove_if_fresh(self) -> None:
         if self._fresh and not self.busy:
             self.remove()
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

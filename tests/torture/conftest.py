@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from integration.cluster import Cluster
+from integration.cluster import Cluster, embedded
 from integration.conftest import EXTERNAL, good_guest, nothing_is_left, scene, special
 from torture.scale import scaled
 
@@ -38,4 +38,4 @@ def _engine(family: str) -> t.Iterator[Cluster]:
     from sandbox import Sandbox
 
     with Sandbox(profile=family, max_connections=1400) as box:
-        yield Cluster(family=family, host=box.host, port=box.port, embedded=True)
+        yield embedded(box)

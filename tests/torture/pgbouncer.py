@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import pwd
 import shutil
 import socket
 import subprocess
@@ -45,17 +44,26 @@ class PgBouncer:
         self._ignored = "extra_float_digits" + (", options" if drop_options else "")
 
     def __enter__(self) -> t.Self:
-        account = Account.choose()
-        # It refuses to run as root.
-        self._user = pwd.getpwuid(account.uid).pw_name if account.switched else ""
         self._folder = Path(tempfile.mkdtemp(prefix="gpops-pgbouncer-"))
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
         self.through = dataclasses.replace(self._cluster, host="127.0.0.1", port=port)
+        account = Account.choose()  # it refuses to run as root
         for name, text in (("ini", self._settings()), ("users", self._users())):
-            (self._folder / name).write_text(text, "utf-8")
+            path = self._folder / name
+            path.touch(0o600)
+            path.write_text(text, "utf-8")
+            account.own(path)
+        account.own(self._folder)
         self._log = (self._folder / "log").open("wb")
-        self._process = subprocess.Popen([self._path, self._folder / "ini"], stdout=self._log, stderr=self._log)
+        self._process = subprocess.Popen(
+            [self._path, self._folder / "ini"],
+            stdout=self._log,
+            stderr=self._log,
+            user=account.switch_uid,
+            group=account.switch_gid,
+            extra_groups=account.switch_groups,
+        )
         self._until_it_answers()
         return self
 
@@ -70,7 +78,6 @@ class PgBouncer:
 [databases]
 * = host={self._cluster.host} port={self._cluster.port}
 [pgbouncer]
-user = {self._user}
 listen_addr = {self.through.host}
 listen_port = {self.through.port}
 unix_socket_dir =

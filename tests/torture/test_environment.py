@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 import trustme
-from integration.cluster import Cluster, Scene
+from integration.cluster import Cluster, Scene, embedded
 from integration.run_module import Outcome
 from torture import figures, forge, pgbouncer
 from torture.conversations import CONVERSATIONS, TIMEOUT, Admitting, Conversation, Planning, Stage, fresh_tag
@@ -119,7 +119,7 @@ def test_all_connections_taken() -> None:
     from sandbox import Sandbox
 
     with Sandbox(profile="gp6", max_connections=8) as box, contextlib.ExitStack() as stack:
-        cluster = Cluster(family="gp6", host=box.host, port=box.port, embedded=True)
+        cluster = embedded(box)
         for role in ("sammy", "gpadmin"):
             with contextlib.suppress(psycopg2.OperationalError):
                 while True:
@@ -160,7 +160,7 @@ def standby(cluster: Cluster) -> t.Iterator[Cluster]:
             box.stop()
             (data / file).write_text(text, "utf-8")
             box = Sandbox(profile=cluster.family, directory=box.dir, keep=True).start()
-        yield Cluster(family=cluster.family, host=box.host, port=box.port, embedded=True)
+        yield embedded(box)
     finally:
         box.stop()
         shutil.rmtree(box.dir)
@@ -360,7 +360,7 @@ def test_a_restart_in_the_middle() -> None:
 
     boxes = [Sandbox(profile="gp6", keep=True).start()]
     folder = boxes[0].dir
-    cluster = Cluster(family="gp6", host=boxes[0].host, port=boxes[0].port, embedded=True)
+    cluster = embedded(boxes[0])
     up = threading.Event()
 
     def restart() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -22,8 +23,9 @@ from torture import figures, forge
 from torture.conversations import fresh_tag
 from torture.scale import scaled
 
-# Of a kind that shows in no other place; also what it becomes in JSON, YAML, a URL, or a shell.
-SECRET = "Tr0ub4dor'&\"{{3}} ümlaut"
+# Of a kind that shows in no other place; also what it becomes in JSON, YAML, a URL, or a shell. A superuser has it for
+# a while, so nobody may know it.
+SECRET = f"Tr0ub4dor{secrets.token_hex(8)}'&\"{{{{3}}}} ümlaut"
 TRACES = ("Tr0ub4dor", "3}} ümlaut", "3}} \\u00fcmlaut")
 TASKS: tuple[tuple[str, dict[str, t.Any]], ...] = (
     ("gp_process_info", {}),

@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,9 +25,10 @@ import psycopg2.extensions
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes, _visit
 from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source_of
-from integration.cluster import Cluster, Scene, eventually
-from sandbox import Sandbox
+from integration.cluster import Cluster, Scene, embedded, eventually
+from sandbox import Sandbox, wire
 from torture import figures, forge
+from torture.churn import CLEARTEXT, PASSWORD
 from torture.scale import scaled
 
 TRIALS = scaled(300, 10000)
@@ -142,7 +144,8 @@ class Churn:
         # No pipe: nobody reads before the end, and a full one would stop them.
         told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - end() closes it
         self._told.append(told)
-        return subprocess.Popen(command, stdout=told, text=True, cwd=Path(__file__).parent.parent)
+        environ = {**os.environ, PASSWORD: cluster.password(cluster.user)}
+        return subprocess.Popen(command, stdout=told, text=True, cwd=Path(__file__).parent.parent, env=environ)
 
     @property
     def running(self) -> bool:
@@ -214,19 +217,18 @@ def seen(record: t.Mapping[str, t.Any]) -> _processes.Backend:
 
 
 def open_door(box: SmallSpace, cluster: Cluster) -> None:
-    """A role that needs no password: a login costs the processor as little as it can."""
+    """A role that sends its password in clear: a login costs the processor as little as it can."""
     access = box.dir / "data" / "pg_hba.conf"
-    access.write_text(f"local all {cluster.user} trust\n{access.read_text()}")
+    access.write_text(f"local all {cluster.user} password\n{access.read_text()}")
     with Scene(cluster) as scene:
         scene.sql("SELECT pg_catalog.pg_reload_conf()")
 
     def is_open() -> bool:
-        with contextlib.suppress(psycopg2.OperationalError):
-            dataclasses.replace(cluster, passwords={cluster.user: "wrong"}).connect(cluster.user).close()
-            return True
-        return False
+        with socket.create_connection((cluster.host, cluster.port)) as link:
+            link.sendall(wire.startup({"user": cluster.user, "database": cluster.database}))
+            return link.recv(9)[5:] == CLEARTEXT
 
-    eventually(is_open, "no password is needed")
+    eventually(is_open, "the password is asked for in clear")
 
 
 def churned(cluster: Cluster, heirs_go_to: str, seconds: float, by_module: bool) -> tuple[Tally, Churn]:
@@ -250,7 +252,7 @@ def test_nobody_is_hit_by_mistake_while_pids_come_again(
     if not has_small_space():
         pytest.skip("needs a small space of pids: root, and Linux 6.14 or newer")
     with SmallSpace(profile) as box:
-        cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
+        cluster = embedded(box)
         open_door(box, cluster)
         # Past the proxy, which takes more of the processor than the sessions do.
         heirs_go_to = str(box.dir / "s" / ".s.PGSQL.5432")
@@ -275,7 +277,7 @@ def record_churn(cluster: Cluster, name: str, tally: Tally, churn: Churn) -> Non
 @pytest.mark.parametrize("by_module", [True, False], ids={True: "module", False: "statement"}.get)
 def test_nobody_is_hit_by_mistake_on_a_busy_server(cluster: Cluster, by_module: bool) -> None:
     if cluster.embedded:
-        pytest.skip("the small space of pids is more; a server of its own has to trust the ordinary role")
+        pytest.skip("the small space of pids is more; elsewhere the server has to ask for the password in clear")
     # A pid comes again here only if the machine has few of them; what is armed says how often one did.
     tally, churn = churned(cluster, cluster.host, scaled(10, 30 if by_module else 60), by_module)
     assert tally.wrong == 0, tally
@@ -290,7 +292,7 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
         scaled(["gp7"], ["gp6", "gp7", "cb"]), scaled([("ops", "mdb")], [("ops", "mdb"), ("gpadmin", "native")])
     ):
         with SmallSpace(profile) as box, pytest.MonkeyPatch.context() as patch:
-            cluster = Cluster(family=profile, host=box.host, port=box.port, embedded=True)
+            cluster = embedded(box)
             open_door(box, cluster)
             line = line_of(cluster, role, toolkit)
             tally = generations(cluster, line, TRIALS)

@@ -117,7 +117,8 @@ class Scene:
         self._clients: list[Client] = []
         self.admin = self.open("gpadmin")
         self.admin.run(f"CREATE RESOURCE GROUP {self.name} WITH (concurrency={concurrency}, {CPU[box.profile]})")
-        self.admin.run(f"CREATE ROLE {self.name} LOGIN PASSWORD '{self.name}' RESOURCE GROUP {self.name}")
+        word = box.password(self.name)
+        self.admin.run(f"CREATE ROLE {self.name} LOGIN PASSWORD '{word}' RESOURCE GROUP {self.name}")
 
     def open(self, user: str | None = None, **more: Any) -> Client:
         client = Client(self.box, user or self.name, **more)

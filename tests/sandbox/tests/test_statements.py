@@ -181,7 +181,7 @@ def test_texts_in_the_views_are_the_clients(box: Sandbox) -> None:
 def test_terminated_client_reads_the_message(start_box: Callable[..., Sandbox], profile: str) -> None:
     box = start_box(profile)
     admin = Client(box)
-    login = {"PGHOST": box.host, "PGPORT": str(box.port), "PGUSER": "sammy", "PGPASSWORD": "sammy"}
+    login = {"PGHOST": box.host, "PGPORT": str(box.port), "PGUSER": "sammy", "PGPASSWORD": box.password("sammy")}
     program = subprocess.Popen(
         ["psql", "-X", "-d", "testdb", "-c", "SELECT pg_sleep(60)"],
         stderr=subprocess.PIPE,
