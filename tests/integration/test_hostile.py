@@ -122,12 +122,13 @@ def test_nobody_is_left_means_nobody(cluster: Cluster, scene: Scene) -> None:
     assert alive(scene, honest)
 
 
-def dropped(scene: Scene, name: str = NAME) -> Client:
-    """A session whose role was dropped while it was there."""
-    scene.sql("CREATE ROLE gpops_it_gone LOGIN PASSWORD 'gpops_it_gone'")
-    with contextlib.ExitStack() as undo:
-        undo.callback(scene.sql, "DROP ROLE IF EXISTS gpops_it_gone")
-        return scene.client("gpops_it_gone", name=name)
+def dropped(scene: Scene, *statements: str, name: str = NAME) -> Client:
+    """A session that ran these statements, and whose role was dropped while it was there."""
+    scene.sql("CREATE ROLE gpops_it_gone LOGIN PASSWORD %s", (scene.cluster.password("gpops_it_gone"),))
+    try:
+        return scene.client("gpops_it_gone", name=name).run(*statements)
+    finally:
+        scene.sql("DROP ROLE gpops_it_gone")
 
 
 @pytest.mark.parametrize("role", ["admin", "ops"])
@@ -144,10 +145,7 @@ def test_a_session_whose_role_was_dropped_is_listed(cluster: Cluster, scene: Sce
 
 def test_a_session_whose_role_was_dropped_is_spared_in_words_and_can_be_ended(cluster: Cluster, scene: Scene) -> None:
     table = scene.table()
-    scene.sql("CREATE ROLE gpops_it_gone LOGIN PASSWORD 'gpops_it_gone'")
-    gone = scene.client("gpops_it_gone", name=NAME)
-    gone.run("BEGIN", f"LOCK TABLE {table} IN ACCESS SHARE MODE")
-    scene.sql("DROP ROLE gpops_it_gone")
+    gone = dropped(scene, "BEGIN", f"LOCK TABLE {table} IN ACCESS SHARE MODE")
     waiter = scene.client(cluster.user).start(f"ALTER TABLE {table} ADD COLUMN b int")
     spared = end(cluster, pids=[gone.pid])
     assert [victim["outcome"] for victim in spared["victims"]] == ["protected"]

@@ -19,7 +19,9 @@ from integration.tap import Tap, login_through
 
 DATABASE = "gpops_it_hostile"
 NAME = "gpops it login"
-SETTINGS = "SELECT name, vartype, min_val, max_val, enumvals, setting FROM pg_catalog.pg_settings WHERE context = 'user'"
+SETTINGS = (
+    "SELECT name, vartype, min_val, max_val, enumvals, setting FROM pg_catalog.pg_settings WHERE context = 'user'"
+)
 TEXTS = {
     "DateStyle": "German, DMY",
     "TimeZone": "Asia/Kathmandu",
