@@ -25,6 +25,9 @@ _BY_SQLSTATE: dict[str, str] = {
     "57P03": "the server is starting, stopping or recovering; try again when it accepts connections",
 }
 
+# Whoever owns a database can lock its catalog, and then no login to it comes about.
+_OTHER_DATABASE = "set login_db to another database: a lock on the catalog of this one holds up its logins"
+NO_ANSWER = f"check login_host, login_port and firewalls, or {_OTHER_DATABASE}"
 # The driver gives no SQLSTATE for a connection that fails: only the text tells.
 _BY_CONNECT_TEXT: tuple[tuple[str, str], ...] = (
     (r"password authentication failed", "check login_user and login_password (or PGPASSWORD, or the password file)"),
@@ -62,7 +65,8 @@ _BY_CONNECT_TEXT: tuple[tuple[str, str], ...] = (
         r"invalid (dsn|connection option|sslmode value|port number)|invalid integer value",
         "check connect_params: each key must be a libpq connection parameter",
     ),
-    (r"timeout expired|timed out", "the server did not answer; check login_host, login_port and firewalls"),
+    (r"due to (lock|statement) timeout", _OTHER_DATABASE),
+    (r"timeout expired|timed out", f"the server did not answer; {NO_ANSWER}"),
 )
 
 

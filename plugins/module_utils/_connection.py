@@ -24,6 +24,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils import _interruption, _startup
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
+    NO_ANSWER,
     advice_for_connect,
     advice_for_statement,
     is_queue_timeout,
@@ -455,8 +456,7 @@ class Session:
             return self._driver.call(connect, self.deadline.remaining())
         except queue.Empty:
             raise DeadlineExceeded(
-                f"no connection to {self.where} within timeout ({self.deadline.seconds:g} s); "
-                "check login_host, login_port and firewalls"
+                f"no connection to {self.where} within timeout ({self.deadline.seconds:g} s); {NO_ANSWER}"
             ) from None
         except psycopg2.Error as error:
             raise ConnectError(_connect_message(self.where, str(error))) from None

@@ -46,9 +46,9 @@ class Identities:
             pid: Of the process on the coordinator, V(none) for one on a segment.
             number: The session number beside the lock.
         """
-        if pid is None:
-            return self.bearers[number][0] if number in self.bearers else None
-        return self.session_of(pid)
+        session = None if pid is None else self.session_of(pid)
+        # In the lock table the number is the engine's own, also of a worker that the list does not show.
+        return self.bearers[number][0] if session is None and number in self.bearers else session
 
     def session_of(self, pid: int) -> int | None:
         """The session that a process on the coordinator belongs to, V(none) if none is listed."""

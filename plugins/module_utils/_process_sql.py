@@ -122,9 +122,9 @@ def _processes_query(engine: Engine, source: str) -> str:
         columns.append("a.rsgname AS running_group")
     columns += ["g.rsgname AS role_group", "r.rolsuper AS is_superuser"]
     # Of a row that this role may not see, the type is hidden too; a background process has no user or no database.
-    # Their oids: the name of a role that was dropped is null.
+    # Their oids: the name of a role that was dropped is null. Who replicates a database may run statements in it.
     client = (
-        " AND (a.backend_type = 'client backend'"
+        " AND (a.backend_type = 'client backend' OR a.backend_type = 'walsender' AND a.datid IS NOT NULL"
         " OR a.backend_type IS NULL AND a.usesysid IS NOT NULL AND a.datid IS NOT NULL)"
         if "backend_type" in has
         else ""

@@ -194,3 +194,18 @@ def test_the_helper_of_a_query_is_no_session(cluster: Cluster, scene: Scene) -> 
     assert [victim["outcome"] for victim in told["victims"]] == ["not_applicable"]
     assert f"process {client.pid}" in told["victims"][0]["reason"]
     assert end(cluster, session_ids=[number])["counts"] == {"terminated": 1}
+
+
+def test_who_locks_the_catalog_of_his_database_is_seen_from_another(cluster: Cluster, scene: Scene) -> None:
+    """A login to that database hangs; the error says where to go, and there he is the one who holds it up."""
+    scene.sql(f"CREATE DATABASE gpops_it_owned OWNER {cluster.user}")
+    scene.at_the_end("DROP DATABASE gpops_it_owned")
+    reader = scene.client(cluster.user, "gpops_it_owned").run("BEGIN", "SELECT count(*) FROM pg_catalog.pg_class")
+    locker = scene.client(cluster.user, "gpops_it_owned", name=NAME).start("VACUUM FULL pg_catalog.pg_class")
+    scene.waiting(locker)
+    stuck = run_module("gp_process_info", {**cluster.login(cluster.admin, "gpops_it_owned"), "timeout": 2})
+    assert stuck.failed
+    assert "set login_db to another database" in stuck["msg"]
+    records = processes(listed(cluster))
+    assert reader.pid in records[locker.pid]["blocked_by"]
+    assert end(cluster, pids=[reader.pid, locker.pid])["counts"] == {"terminated": 2}

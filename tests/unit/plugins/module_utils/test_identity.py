@@ -70,7 +70,8 @@ def test_locks_go_by_pid_on_the_coordinator_and_by_number_on_segments() -> None:
     assert who.owner(3, 10) == 1
     assert who.owner(None, 10) == 1
     assert who.owner(None, 99) is None
-    assert who.owner(99, 10) is None
+    assert who.owner(99, 99) is None
+    assert who.owner(99, 10) == 1  # a worker, which is not in the list
 
 
 @given(
