@@ -62,7 +62,12 @@ LEFT: dict[str, tuple[str, ...]] = {
     ),
     _MOTION: (
         *("gp_interconnect_*", "gp_udp*", "gp_motion_slice_noop", "gp_max_packet_size", "gp_safefswritesize"),
-        *("gp_segment_connect_timeout", "gp_gang_creation_*", "gp_cached_segworkers_threshold", "gp_snapshotadd_timeout"),
+        *(
+            "gp_segment_connect_timeout",
+            "gp_gang_creation_*",
+            "gp_cached_segworkers_threshold",
+            "gp_snapshotadd_timeout",
+        ),
         *("gp_vmem_idle_resource_timeout", "resource_cleanup_gangs_on_wait", "gp_debug_linger"),
         *("gp_write_shared_snapshot", "gp_is_writer", "gp_qd_*", "allow_segment_DML"),
     ),
@@ -93,7 +98,12 @@ LEFT: dict[str, tuple[str, ...]] = {
     "no statement of ours compares with = NULL, has an escape in a literal, or depends on the order of operators": (
         *("transform_null_equals", "escape_string_warning", "backslash_quote", "operator_precedence_warning"),
     ),
-    "we make no function, role or password": ("check_function_bodies", "createrole_self_grant", "*password*", "scram_*"),
+    "we make no function, role or password": (
+        "check_function_bodies",
+        "createrole_self_grant",
+        "*password*",
+        "scram_*",
+    ),
     "each statement of ours is a transaction of its own, so none is idle in one, and none has settings of its own": (
         *("idle_in_transaction_session_timeout", "transaction_*", "autocommit"),
     ),

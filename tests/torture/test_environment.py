@@ -245,6 +245,16 @@ OURS = (
     "lock_timeout",
     "gp_resource_group_queuing_timeout",
     "gp_resource_group_bypass",
+    "gp_select_invisible",
+    "exit_on_error",
+    "client_min_messages",
+    "extra_float_digits",
+    "default_transaction_read_only",
+    "default_transaction_isolation",
+    "default_transaction_deferrable",
+    "standard_conforming_strings",
+    "quote_all_identifiers",
+    "IntervalStyle",
     "role",
 )
 
@@ -306,6 +316,61 @@ def test_another_role_through_pgbouncer(bouncer: str, cluster: Cluster, mode: st
         assert pooler.left(cluster.admin, OURS) == before
     assert not said.failed, said
     assert "nobody here" in unknown["msg"]
+
+
+@pytest.mark.parametrize("drop_options", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+def test_another_one_s_role_through_pgbouncer(
+    bouncer: str, special: t.Callable[..., Cluster], mode: str, drop_options: bool
+) -> None:
+    """Its sessions begin as the database's owner says, and the next one may be another: nothing is done so."""
+    cluster = special()
+    with Scene(cluster) as scene, pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
+        scene.sql(f"ALTER DATABASE {cluster.database} SET role = {cluster.user}")
+        login = pooler.through.login(cluster.admin)
+        victim = scene.client(cluster.other, name=fresh_tag())
+        ends = {**login, "state": "terminated", "pids": [victim.pid], "toolkit": "native"}
+        statement = f"ALTER DATABASE {cluster.database}"
+        refused(
+            "gp_backend",
+            ends,
+            f"as role {cluster.user}, not as {cluster.admin}",
+            f"{statement} SET role = {cluster.user}",
+            f"{statement} RESET role",
+            "Nothing was done",
+        )
+        # It is what is asked for.
+        said = run("gp_process_info", {**login, "session_role": cluster.user, "toolkit": "native"})
+        assert not said.failed, said["msg"]
+        scene.sql(f"{statement} RESET role")
+
+
+@pytest.mark.parametrize("drop_options", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+def test_hostile_settings_through_pgbouncer(
+    bouncer: str, special: t.Callable[..., Cluster], mode: str, drop_options: bool
+) -> None:
+    cluster = special()
+    hostile = {
+        "extra_float_digits": "-15",
+        "IntervalStyle": "iso_8601",
+        "exit_on_error": "on",
+        "default_transaction_read_only": "on",
+        "client_min_messages": "error",
+        "standard_conforming_strings": "off",
+        "quote_all_identifiers": "on",
+    }
+    with Scene(cluster) as scene, pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
+        for name, value in hostile.items():
+            scene.sql(f"ALTER DATABASE {cluster.database} SET {name} = '{value}'")
+        login = pooler.through.login(cluster.admin)
+        before = pooler.left(cluster.admin, [*OURS, *hostile])
+        limit = {"databases": [{"name": cluster.plain_database, "connection_limit": 41}]}
+        said = run("gp_admission", {**login, **limit})
+        assert not said.failed, said["msg"]
+        assert said["changed"]
+        assert not run("gp_resource_group_info", {**login, "status": True}).failed
+        assert pooler.left(cluster.admin, [*OURS, *hostile]) == before
 
 
 def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> None:
