@@ -30,8 +30,8 @@ def warning(host: str, parameters: t.Mapping[str, str], has_password: bool) -> s
         return None
     return (
         f"{host or addresses[0]}: with ssl_mode {mode} the server does not have to prove that it has this name, and a "
-        "false one can ask for the password in clear. Set ssl_mode to verify-full, and ca_cert to the certificate of the "
-        'authority; the guide "Certificates" says where it comes from. ssl_warning: false leaves this warning out'
+        "false one can ask for the password in clear. Set ssl_mode to verify-full, and ca_cert to the certificate of "
+        'the authority; the guide "Certificates" says where it comes from. ssl_warning: false leaves this warning out'
     )
 
 

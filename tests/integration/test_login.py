@@ -11,7 +11,9 @@ import typing as t
 
 import psycopg2
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _process_sql, _tls
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import perform
 from integration.cluster import Cluster, Scene
 from integration.login_settings import OURS, why_left
 from integration.run_module import Outcome, run_module
@@ -163,6 +165,30 @@ def test_ages_do_not_hang_on_how_numbers_are_shown(cluster: Cluster, scene: Scen
         assert len(ages) == 5
         cursor.execute(f"SELECT {_process_sql.seconds('interval %s')}::text", ("37.25 s",))
         assert cursor.fetchone() == ("37.25",)
+
+
+def performed(login: t.Mapping[str, t.Any], **more: t.Any) -> tuple[dict[str, t.Any], list[str]]:
+    definition = _process_info.DEFINITION
+    validator = ArgumentSpecValidator(definition.argument_spec)
+    outcome = perform(definition, validator.validate({**login, **more}).validated_parameters, check_mode=False)
+    return outcome.result, [text for text in outcome.warnings if "ssl_mode" in text]
+
+
+def test_a_warning_where_nobody_proves_who_answers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a task, in a failure too, and the same each time; tests reach no host but by the loopback."""
+    login = cluster.login(cluster.ops)
+    assert performed(login)[1] == []
+    monkeypatch.setattr(_tls, "is_local", lambda _host: False)
+    found, warnings = performed(login)
+    assert not found.get("failed")
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"{cluster.host}: with ssl_mode prefer the server does not have to prove")
+    # Through mdb_toolkit there are several logins.
+    assert performed(login, toolkit="auto")[1] == warnings
+    failed, said = performed(login, session_role=cluster.admin)
+    assert failed["failed"]
+    assert said in ([], warnings)
+    assert performed(login, ssl_warning=False)[1] == []
 
 
 @pytest.mark.usefixtures("hostile")

@@ -25,7 +25,7 @@ from torture.conversations import CONVERSATIONS, TIMEOUT, Admitting, Conversatio
 from torture.fault import Fault, Relay
 from torture.listener import Server
 from torture.scale import scaled
-from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing
+from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing, Thief
 
 MINUTE = 60.0
 # Each module, with options that make it send something.
@@ -224,6 +224,42 @@ def test_tls(cluster: Cluster, authorities: tuple[trustme.CA, Path, Path], modul
         refused(module, options(server, right, "verify-full"), "check ssl_mode and ca_cert")
     if cluster.embedded:
         refused(module, {**login, "ssl_mode": "require"}, "the server has no TLS")
+        refused(module, {**login, "ssl_mode": "verify-full", "ca_cert": str(right)}, "the server has no TLS")
+
+
+def test_tls_by_name_and_from_the_environment(
+    cluster: Cluster, authorities: tuple[trustme.CA, Path, Path], tmp_path: Path
+) -> None:
+    """A name that leads to the coordinator of the moment; the file of the authority from PGSSLROOTCERT or a service."""
+    authority, right, wrong = authorities
+    name = "c-example.rw.mdb.example.net"
+    with Encrypted(cluster, tls(authority, name)) as server:
+        login = {**server.login(cluster.login(cluster.admin)), "login_host": name, "ssl_mode": None}
+        login["connect_params"] = {"hostaddr": "127.0.0.1"}
+        environ = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(right)}
+        assert not forge.run("gp_process_info", login, environ).outcome.failed
+        both = tmp_path / "both.pem"
+        both.write_text(wrong.read_text("utf-8") + right.read_text("utf-8"), "utf-8")
+        assert not forge.run("gp_process_info", login, {**environ, "PGSSLROOTCERT": str(both)}).outcome.failed
+        said = forge.run("gp_process_info", login, {**environ, "PGSSLROOTCERT": str(wrong)}).outcome
+        assert "check ssl_mode and ca_cert" in said["msg"]
+        said = forge.run("gp_process_info", {**login, "login_host": "other.example.net"}, environ).outcome
+        assert "check ssl_mode and ca_cert" in said["msg"]
+        service = tmp_path / "service.conf"
+        service.write_text(f"[dwh]\nhost={name}\nsslmode=verify-full\nsslrootcert={right}\n", "utf-8")
+        by_service = {**login, "login_host": None}
+        environ = {"PGSERVICE": "dwh", "PGSERVICEFILE": str(service)}
+        assert not forge.run("gp_process_info", by_service, environ).outcome.failed
+
+
+def test_a_false_server_gets_no_password() -> None:
+    login = {"login_user": "ops", "login_password": "s3cret", "login_db": "testdb"}
+    with Thief() as server:
+        for mode in ("verify-full", "verify-ca", "require"):
+            refused("gp_process_info", server.login(login, ssl_mode=mode, ca_cert=__file__), "cannot connect")
+            assert server.got == []
+        run("gp_process_info", server.login(login, ssl_mode="prefer"))
+        assert set(server.got) == {"s3cret"}
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
@@ -360,9 +396,10 @@ def test_hostile_settings_through_pgbouncer(
         "client_min_messages": "error",
         "quote_all_identifiers": "on",
     }
-    with Scene(cluster) as scene, pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
+    with Scene(cluster) as scene:
         for name, value in hostile.items():
             scene.sql(f"ALTER DATABASE {cluster.database} SET {name} = '{value}'")
+    with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
         login = pooler.through.login(cluster.admin)
         before = pooler.left(cluster.admin, [*OURS, *hostile])
         limit = {"databases": [{"name": cluster.plain_database, "connection_limit": 41}]}
