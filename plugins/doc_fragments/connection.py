@@ -46,7 +46,8 @@ options:
   ssl_mode:
     description:
       - Whether to use TLS, as libpq's C(sslmode). Falls back to E(PGSSLMODE), then to libpq's default, V(prefer).
-      - Only V(verify-ca) and V(verify-full) prove who answers.
+      - Only V(verify-full) proves that the server has the name in O(login_host), and V(verify-ca) that its certificate
+        is of an authority in O(ca_cert). With any other a false server can ask for the password in clear.
     type: str
     choices: [allow, disable, prefer, require, verify-ca, verify-full]
   ca_cert:
@@ -62,9 +63,19 @@ options:
     description:
       - File with the client's key, as libpq's C(sslkey). Falls back to E(PGSSLKEY).
     type: path
+  ssl_warning:
+    description:
+      - Warn where a password goes to a host that does not have to prove its name, which takes O(ssl_mode=verify-full).
+        Local sockets and loopback addresses need no proof.
+      - Ansible shows it once a run for each host.
+    type: bool
+    default: true
   session_role:
     description:
       - Role to switch to (C(SET ROLE)). It has to be granted to the login role.
+      - Without it the session acts as the login role, whatever C(ALTER DATABASE … SET role) and
+        C(ALTER ROLE … SET role) say. If it acts as another role than asked for, or behind a pooler might, the task
+        fails and names that role.
       - On Greenplum 6, with O(toolkit=native), the sessions of this role can be seen and ended, which otherwise takes a
         superuser or the managed service's functions.
     type: str

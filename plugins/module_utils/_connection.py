@@ -14,6 +14,7 @@ stays behind in its queues. A cancel request is not sent: the driver holds Pytho
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import queue
 import signal
@@ -22,7 +23,7 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _interruption, _startup
+from ansible_collections.gpops.toolkit.plugins.module_utils import _interruption, _startup, _tls
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
     NO_ANSWER,
     advice_for_connect,
@@ -69,6 +70,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ca_cert": {"type": "path"},
     "ssl_cert": {"type": "path"},
     "ssl_key": {"type": "path"},
+    "ssl_warning": {"type": "bool", "default": True},
     "session_role": {"type": "str"},
     # Not no_log: that makes a secret of every value in it, of a port, too; see without_secrets.
     "connect_params": {"type": "dict", "no_log": False, "default": {}},
@@ -119,6 +121,8 @@ _THIS_DATABASE = """SELECT d.oid::int8 FROM pg_catalog.pg_database d
  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"""
 MAX_TIMEOUT = 86400
 MAX_PORT = 65535
+# What is to be said of the logins of an operation.
+_said: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("said", default=None)
 
 
 class Deadline:
@@ -191,6 +195,17 @@ class Rows(t.NamedTuple):
     def dicts(self) -> list[dict[str, t.Any]]:
         """Each row as a dictionary by column name."""
         return [dict(zip(self.columns, row)) for row in self.rows]
+
+
+@contextlib.contextmanager
+def login_warnings() -> t.Iterator[list[str]]:
+    """What is to be said of the logins inside, each thing once."""
+    said: list[str] = []
+    before = _said.set(said)
+    try:
+        yield said
+    finally:
+        _said.reset(before)
 
 
 def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:
@@ -366,6 +381,8 @@ class Session:
         except GpopsError:
             self._driver.stop()
             raise
+        if self._options.get("ssl_warning", True):
+            _say_how(self._connection.info)
         self._pid: int = self._connection.info.backend_pid
         # Until the server is heard: a pooler is why settings do not arrive.
         self._pooled = self._pooled or not self._at_startup
@@ -758,6 +775,14 @@ class Session:
                 found = self._execute(text, deadline).rows
                 if not marked or found[0][0] == self._mark:
                     return
+
+
+def _say_how(info: t.Any) -> None:
+    """Note the warning of a login, if there is one and somebody listens."""
+    text = _tls.warning(info.host or "", info.dsn_parameters, bool(info.password))
+    said = _said.get()
+    if text and said is not None and text not in said:
+        said.append(text)
 
 
 def _dsn(params: t.Mapping[str, t.Any]) -> str:

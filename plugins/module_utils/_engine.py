@@ -234,7 +234,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
 
 def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
     try:
-        row = session.execute(_probe_statement(needs)).dicts()[0]
+        rows = session.execute(_probe_statement(needs)).dicts()
     except StatementError as error:
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
@@ -243,7 +243,9 @@ def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
                 **error.result,
             ) from None
         raise
-    content = _settings(row["settings"]).get("gp_contentid", (None, ""))[0]
+    if not rows:
+        raise GpopsError(f"{session.where}: the role of this session has been dropped")
+    content = _settings(rows[0]["settings"]).get("gp_contentid", (None, ""))[0]
     if content not in (None, _COORDINATOR):
         # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
         # that is changed there differs from that of the other segments.
@@ -251,7 +253,7 @@ def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
             f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
             "log in to the coordinator"
         )
-    return row
+    return rows[0]
 
 
 def _check_who(session: Session, row: t.Mapping[str, t.Any]) -> None:

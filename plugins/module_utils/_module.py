@@ -43,11 +43,13 @@ def perform(definition: Definition, options: t.Mapping[str, t.Any], check_mode: 
     if _connection.PSYCOPG2_IMPORT_ERROR:
         missing = missing_required_lib("psycopg2")
         return Outcome({"failed": True, "msg": missing, "exception": _connection.PSYCOPG2_IMPORT_ERROR})
-    try:
-        _check_texts(options)
-        return Outcome(*definition.operation(options, check_mode))
-    except GpopsError as error:
-        return Outcome({**error.result, "failed": True, "msg": error.message})
+    with _connection.login_warnings() as said:
+        try:
+            _check_texts(options)
+            result, warnings = definition.operation(options, check_mode)
+        except GpopsError as error:
+            result, warnings = {**error.result, "failed": True, "msg": error.message}, []
+    return Outcome(result, [*said, *warnings])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,9 +19,9 @@ BYPASS = "gp_resource_group_bypass"
 ROLE = "role"
 # As which the login role acts as itself.
 NO_ROLE = "none"
-# Who owns a database sets what each login to it begins with (ALTER DATABASE … SET), and for roles there is the same. What
-# we read and tell depends on these; all are as old as the oldest base, for an engine that knows one of them not lets
-# nobody in. tests/unit/plugins/module_utils/test_login_settings.py says of each other setting why it is left alone.
+# Who owns a database sets what each login to it begins with (ALTER DATABASE … SET), and for roles there is the same.
+# What we read and tell depends on these; all are as old as the oldest base, for an engine that knows one of them not
+# lets nobody in. tests/integration/login_settings.py says why, and of each other setting why it is left alone.
 _ALWAYS = {
     "exit_on_error": "off",
     "client_min_messages": "warning",
@@ -87,7 +87,7 @@ def wanted_role(session_role: str | None, given: str | None) -> str:
 def settings_in(options: str | None) -> dict[str, str]:
     """The settings in libpq's C(options), by their names in small letters, as the server reads them.
 
-    That is C(-c name=value), C(-cname=value) or C(--name=value); white space ends a word unless a backslash precedes it.
+    That is C(-c name=value), C(-cname=value) or C(--name=value); white space ends a word, unless a backslash is before.
     """
     words = [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in _WORD.findall(options or "")]
     found: dict[str, str] = {}

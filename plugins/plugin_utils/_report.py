@@ -34,7 +34,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 # What module_defaults of the action group hands over; a report has no use for it.
 CONNECTION_OPTIONS = frozenset(
     "login_host login_port login_user login_password login_db login_unix_socket ssl_mode ca_cert ssl_cert ssl_key "
-    "session_role connect_params timeout toolkit".split()
+    "ssl_warning session_role connect_params timeout toolkit".split()
 )
 FORMAT = 1
 # Query texts are users' data.

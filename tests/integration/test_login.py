@@ -11,7 +11,9 @@ import typing as t
 
 import psycopg2
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _process_sql, _tls
+from ansible_collections.gpops.toolkit.plugins.module_utils._module import perform
 from integration.cluster import Cluster, Scene
 from integration.login_settings import OURS, why_left
 from integration.run_module import Outcome, run_module
@@ -29,6 +31,8 @@ TEXTS = {
     "search_path": "public, pg_catalog",
     "timezone_abbreviations": "India",
 }
+# With less, Greenplum 7 refuses each statement, which the error says.
+LEAST = {"statement_mem": "2MB"}
 # A session of the database as it is without what its owner has set, so that more can be set.
 UNTOUCHED = "-c default_transaction_read_only=off -c exit_on_error=off -c client_min_messages=warning -c role=none"
 
@@ -74,15 +78,13 @@ def test_an_operator_acts_as_himself(place: int, cluster: Cluster, hostile: Scen
     assert look(cluster, cluster.admin)["hidden"] == 0
     ended = run_module(
         "gp_backend",
-        {
-            **cluster.login(cluster.admin, DATABASE),
-            **{"state": "terminated", "application_names": [NAME], "toolkit": "native"},
-        },
+        {**cluster.login(cluster.admin, DATABASE), "state": "terminated", "application_names": [NAME]},
     )
     assert ended["counts"] == {"terminated": 1}, ended
 
 
-def test_a_role_that_the_operator_asks_for(cluster: Cluster, hostile: Scene) -> None:
+@pytest.mark.usefixtures("hostile")
+def test_a_role_that_the_operator_asks_for(cluster: Cluster) -> None:
     alter(cluster, cluster.user, f"ALTER DATABASE {DATABASE} SET role = {cluster.user}")
     assert look(cluster, cluster.admin, session_role=cluster.other)["processes"][0]["query"] == "SELECT 1"
     # As before there was an option for it.
@@ -99,7 +101,7 @@ def hostile_values(scene: Scene, last: bool) -> dict[str, str]:
         elif kind == "enum":
             found[name] = [now, *(each for each in choices if each != now)][-1 if last else min(1, len(choices) - 1)]
         elif kind in ("integer", "real"):
-            found[name] = high if last else low
+            found[name] = high if last else LEAST.get(name, low)
     return found
 
 
@@ -119,7 +121,7 @@ def test_whatever_a_database_sets(last: bool, cluster: Cluster, hostile: Scene) 
     assert stored[0][0] > 0.7 * len(values)
     after = look(cluster, cluster.admin, **fields)
     assert after["processes"] == before["processes"]
-    assert "warnings" not in after
+    assert after.get("warnings") == before.get("warnings")
     assert groups_of(cluster) == groups
     jam = run_module("gp_process_info", {**cluster.login(cluster.admin, DATABASE), "blocking": 1})
     assert [record["application_name"] for record in jam["processes"]] == ["holder"]
@@ -142,7 +144,7 @@ def acts(cluster: Cluster) -> None:
     assert ended["counts"] == {"terminated": 1}, ended
 
 
-def test_each_setting_is_ours_or_said_why_not(cluster: Cluster, scene: Scene) -> None:
+def test_each_setting_is_ours_or_said_why_not(scene: Scene) -> None:
     names = [row[0] for row in scene.sql(SETTINGS)]
     assert len(names) > 100
     assert [name for name in names if name not in OURS and why_left(name) is None] == []
@@ -165,7 +167,32 @@ def test_ages_do_not_hang_on_how_numbers_are_shown(cluster: Cluster, scene: Scen
         assert cursor.fetchone() == ("37.25",)
 
 
-def test_what_not_each_engine_knows_is_set_when_it_is_otherwise(cluster: Cluster, hostile: Scene) -> None:
+def performed(login: t.Mapping[str, t.Any], **more: t.Any) -> tuple[dict[str, t.Any], list[str]]:
+    definition = _process_info.DEFINITION
+    validator = ArgumentSpecValidator(definition.argument_spec)
+    outcome = perform(definition, validator.validate({**login, **more}).validated_parameters, check_mode=False)
+    return outcome.result, [text for text in outcome.warnings if "ssl_mode" in text]
+
+
+def test_a_warning_where_nobody_proves_who_answers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a task, in a failure too, and the same each time; tests reach no host but by the loopback."""
+    login = cluster.login(cluster.ops)
+    assert performed(login)[1] == []
+    monkeypatch.setattr(_tls, "is_local", lambda _host: False)
+    found, warnings = performed(login)
+    assert not found.get("failed")
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"{cluster.host}: with ssl_mode prefer the server does not have to prove")
+    # Through mdb_toolkit there are several logins.
+    assert performed(login, toolkit="auto")[1] == warnings
+    failed, said = performed(login, session_role=cluster.admin)
+    assert failed["failed"]
+    assert said in ([], warnings)
+    assert performed(login, ssl_warning=False)[1] == []
+
+
+@pytest.mark.usefixtures("hostile")
+def test_what_not_each_engine_knows_is_set_when_it_is_otherwise(cluster: Cluster) -> None:
     """One login more, and only then."""
     statement = f"ALTER DATABASE {DATABASE} SET gp_resource_group_bypass = on"
     # In utility mode an owner gets it past the check of Greenplum 6.

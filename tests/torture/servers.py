@@ -50,6 +50,24 @@ class Refusing(Server):
         await writer.drain()
 
 
+class Thief(Server):
+    """A false server: without TLS, it asks for the password in clear.
+
+    Attributes:
+        got: The passwords.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await startup(reader, writer)
+        writer.write(wire.frame(b"R", b"\0\0\0\3"))
+        head = await reader.readexactly(5)
+        self.got.append((await reader.readexactly(int.from_bytes(head[1:], "big") - 4))[:-1].decode())
+
+
 class Encrypted(Server):
     """Speaks TLS in front of a real server."""
 

@@ -25,7 +25,7 @@ from torture.conversations import CONVERSATIONS, TIMEOUT, Admitting, Conversatio
 from torture.fault import Fault, Relay
 from torture.listener import Server
 from torture.scale import scaled
-from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing
+from torture.servers import Choosy, Encrypted, HangingSegment, Pooler, Refusing, Thief
 
 MINUTE = 60.0
 # Each module, with options that make it send something.
@@ -224,6 +224,42 @@ def test_tls(cluster: Cluster, authorities: tuple[trustme.CA, Path, Path], modul
         refused(module, options(server, right, "verify-full"), "check ssl_mode and ca_cert")
     if cluster.embedded:
         refused(module, {**login, "ssl_mode": "require"}, "the server has no TLS")
+        refused(module, {**login, "ssl_mode": "verify-full", "ca_cert": str(right)}, "the server has no TLS")
+
+
+def test_tls_by_name_and_from_the_environment(
+    cluster: Cluster, authorities: tuple[trustme.CA, Path, Path], tmp_path: Path
+) -> None:
+    """A name that leads to the coordinator of the moment; the file of the authority from PGSSLROOTCERT or a service."""
+    authority, right, wrong = authorities
+    name = "c-example.rw.mdb.example.net"
+    with Encrypted(cluster, tls(authority, name)) as server:
+        login = {**server.login(cluster.login(cluster.admin)), "login_host": name, "ssl_mode": None}
+        login["connect_params"] = {"hostaddr": "127.0.0.1"}
+        environ = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(right)}
+        assert not forge.run("gp_process_info", login, environ).outcome.failed
+        both = tmp_path / "both.pem"
+        both.write_text(wrong.read_text("utf-8") + right.read_text("utf-8"), "utf-8")
+        assert not forge.run("gp_process_info", login, {**environ, "PGSSLROOTCERT": str(both)}).outcome.failed
+        said = forge.run("gp_process_info", login, {**environ, "PGSSLROOTCERT": str(wrong)}).outcome
+        assert "check ssl_mode and ca_cert" in said["msg"]
+        said = forge.run("gp_process_info", {**login, "login_host": "other.example.net"}, environ).outcome
+        assert "check ssl_mode and ca_cert" in said["msg"]
+        service = tmp_path / "service.conf"
+        service.write_text(f"[dwh]\nhost={name}\nsslmode=verify-full\nsslrootcert={right}\n", "utf-8")
+        by_service = {**login, "login_host": None}
+        environ = {"PGSERVICE": "dwh", "PGSERVICEFILE": str(service)}
+        assert not forge.run("gp_process_info", by_service, environ).outcome.failed
+
+
+def test_a_false_server_gets_no_password() -> None:
+    login = {"login_user": "ops", "login_password": "s3cret", "login_db": "testdb"}
+    with Thief() as server:
+        for mode in ("verify-full", "verify-ca", "require"):
+            refused("gp_process_info", server.login(login, ssl_mode=mode, ca_cert=__file__), "cannot connect")
+            assert server.got == []
+        run("gp_process_info", server.login(login, ssl_mode="prefer"))
+        assert set(server.got) == {"s3cret"}
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
@@ -245,6 +281,16 @@ OURS = (
     "lock_timeout",
     "gp_resource_group_queuing_timeout",
     "gp_resource_group_bypass",
+    "gp_select_invisible",
+    "exit_on_error",
+    "client_min_messages",
+    "extra_float_digits",
+    "default_transaction_read_only",
+    "default_transaction_isolation",
+    "default_transaction_deferrable",
+    "standard_conforming_strings",
+    "quote_all_identifiers",
+    "IntervalStyle",
     "role",
 )
 
@@ -306,6 +352,62 @@ def test_another_role_through_pgbouncer(bouncer: str, cluster: Cluster, mode: st
         assert pooler.left(cluster.admin, OURS) == before
     assert not said.failed, said
     assert "nobody here" in unknown["msg"]
+
+
+@pytest.mark.parametrize("drop_options", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+def test_another_one_s_role_through_pgbouncer(
+    bouncer: str, special: t.Callable[..., Cluster], mode: str, drop_options: bool
+) -> None:
+    """Its sessions begin as the database's owner says, and the next one may be another: nothing is done so."""
+    cluster = special()
+    with Scene(cluster) as scene, pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
+        scene.sql(f"ALTER DATABASE {cluster.database} SET role = {cluster.user}")
+        login = pooler.through.login(cluster.admin)
+        victim = scene.client(cluster.other, name=fresh_tag())
+        ends = {**login, "state": "terminated", "pids": [victim.pid], "toolkit": "native"}
+        statement = f"ALTER DATABASE {cluster.database}"
+        refused(
+            "gp_backend",
+            ends,
+            f"as role {cluster.user}, not as {cluster.admin}",
+            f"{statement} SET role = {cluster.user}",
+            f"{statement} RESET role",
+            "Nothing was done",
+        )
+        # It is what is asked for.
+        said = run("gp_process_info", {**login, "session_role": cluster.user, "toolkit": "native"})
+        assert not said.failed, said["msg"]
+        scene.sql(f"{statement} RESET role")
+
+
+@pytest.mark.parametrize("drop_options", [False, True], ids={False: "refused", True: "dropped"}.get)
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+def test_hostile_settings_through_pgbouncer(
+    bouncer: str, special: t.Callable[..., Cluster], mode: str, drop_options: bool
+) -> None:
+    cluster = special()
+    # With standard_conforming_strings off the embedded engine lets nobody in but with a setting of his own.
+    hostile = {
+        "extra_float_digits": "-15",
+        "IntervalStyle": "iso_8601",
+        "exit_on_error": "on",
+        "default_transaction_read_only": "on",
+        "client_min_messages": "error",
+        "quote_all_identifiers": "on",
+    }
+    with Scene(cluster) as scene:
+        for name, value in hostile.items():
+            scene.sql(f"ALTER DATABASE {cluster.database} SET {name} = '{value}'")
+    with pgbouncer.PgBouncer(bouncer, cluster, mode, drop_options) as pooler:
+        login = pooler.through.login(cluster.admin)
+        before = pooler.left(cluster.admin, [*OURS, *hostile])
+        limit = {"databases": [{"name": cluster.plain_database, "connection_limit": 41}]}
+        said = run("gp_admission", {**login, **limit})
+        assert not said.failed, said["msg"]
+        assert said["changed"]
+        assert not run("gp_resource_group_info", {**login, "status": True}).failed
+        assert pooler.left(cluster.admin, [*OURS, *hostile]) == before
 
 
 def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _startup
 from hypothesis import given
 from hypothesis import strategies as st
+from integration.login_settings import OURS, why_left
 
 
 def split(text: str) -> list[str]:
@@ -43,6 +44,68 @@ def test_a_full_group_is_waited_for_a_little_at_first() -> None:
     assert _startup.limits(0.0)[_startup.QUEUE_LIMIT] == "1"
     patient = _startup.limits(30.0, patient=True)
     assert patient[_startup.QUEUE_LIMIT] == patient["statement_timeout"]
+
+
+def test_each_setting_of_ours_says_why() -> None:
+    ours = {**_startup.fixed(None), **_startup.limits(30.0), **_startup.IF_OTHERWISE}
+    assert {*ours, _startup.ROLE, _startup.CANARY[0]} == set(OURS)
+    assert [name for name in OURS if why_left(name)] == []
+
+
+@given(st.dictionaries(st.from_regex("[a-z_]+", fullmatch=True), st.text(st.characters(exclude_characters="\0"))))
+def test_what_is_given_is_understood(settings: dict[str, str]) -> None:
+    found = _startup.with_settings({}, None, settings)
+    name, value = _startup.CANARY
+    assert _startup.settings_in(found["options"]) == {**settings, name.lower(): value}
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        (None, {}),
+        ("", {}),
+        ("-c role=a", {"role": "a"}),
+        ("-crole=a --Work-Mem=5", {"role": "a", "work_mem": "5"}),
+        (r"-c role=a\ b\\c -c role=d\	e", {"role": "d	e"}),
+        ("-c geqo -B 5 -d role=a", {}),
+        ("-c -c role=a", {"role": "a"}),
+        ("-c role=-c=", {"role": "-c="}),
+    ],
+)
+def test_settings_in_options(options: str | None, settings: dict[str, str]) -> None:
+    assert _startup.settings_in(options) == settings
+
+
+def test_the_operator_may_ask_for_a_session_that_only_reads() -> None:
+    assert _startup.fixed(None)["default_transaction_read_only"] == "off"
+    given = _startup.fixed("-c default_transaction_read_only=on -c extra_float_digits=-15")
+    assert "default_transaction_read_only" not in given
+    assert given["extra_float_digits"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("session_role", "given", "wanted"),
+    [(None, None, "none"), ("", "-c role=b", "b"), ("a", "-c role=b", "a"), (None, "-c work_mem=5", "none")],
+)
+def test_the_role_is_the_operator_s(session_role: str | None, given: str | None, wanted: str) -> None:
+    assert _startup.wanted_role(session_role, given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "same"),
+    [
+        ("ops", "ops", True),
+        ("ops", "Ops", False),
+        ("ops", "op", False),
+        ("a" * 70, "a" * 63, True),
+        ("a" * 63, "a" * 62, False),
+        ("a" * 62 + "ü", "a" * 62, True),
+        ("a" * 70, "a" * 58, False),
+        ("a" * 70, "b" * 63, False),
+    ],
+)
+def test_long_names_are_cut_off(wanted: str, found: str, same: bool) -> None:
+    assert _startup.is_same_role(wanted, found) == same
 
 
 @pytest.mark.parametrize(
