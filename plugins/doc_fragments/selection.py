@@ -76,8 +76,9 @@ options:
       - any
   query_regex:
     description:
-      - Python regular expression, searched for anywhere in the whole query text. Start it with V((?i\)) to
-        ignore case.
+      - Python regular expression, searched for anywhere in the query text, of which the first 100,000 characters are
+        looked at. Start it with V((?i\)) to ignore case.
+      - Matching has what is left of O(timeout), and a second in any case.
     type: str
   min_session_age:
     description:
@@ -134,7 +135,8 @@ options:
     elements: str
   exclude_query_regex:
     description:
-      - Leave out sessions with such a query text.
+      - Leave out sessions with such a query text, and those with a text of more than 100,000 characters, of which the
+        rest is unknown.
     type: str
 notes:
   - Criteria are combined with AND, the entries of a list with OR, and an exclusion always wins.

@@ -26,7 +26,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit,
 
 # One less than the engines' buffer: they cut the rest off, if need be in the middle of a character.
 MESSAGE_BYTES = 127
-_QUERY_LENGTH = 1024
+QUERY_LENGTH = 1024
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": [_victims.CANCELLED, _victims.TERMINATED], "required": True},
@@ -141,7 +141,8 @@ def _check_message(message: str | None) -> None:
 
 def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
     with_locks = _selection.needs_locks(options)
-    snapshot = _processes.read(found, found.deadline, with_locks)
+    length = request.selection.query_length(QUERY_LENGTH)
+    snapshot = _processes.read(found, found.deadline, with_locks, length)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
     with found.deadline.enforced(request.selection.too_slow, _selection.LEAST_SECONDS):
@@ -313,7 +314,7 @@ def _record(
     victim = dataclasses.asdict(verdict.backend)
     for name in ("hidden", "blocked_by", "blocks"):
         del victim[name]
-    victim["query"] = shown(verdict.backend.query, _QUERY_LENGTH, options["redact_literals"])
+    victim["query"] = shown(verdict.backend.query, QUERY_LENGTH, options["redact_literals"])
     if ending is not None:
         return {**victim, **dataclasses.asdict(ending)}
     # In check mode, or not signalled: a victim-to-be counts as one.

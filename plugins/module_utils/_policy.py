@@ -341,7 +341,8 @@ class _Job:
         if not self._settled:
             time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
             self._settled = True
-        snapshot = _processes.read(line, deadline, with_locks)
+        length = max(rule.request.selection.query_length(_backend.QUERY_LENGTH) for rule in self._rules)
+        snapshot = _processes.read(line, deadline, with_locks, length)
         if not self._looks:
             self._total = len(snapshot.backends)
             self.warnings += _process_info.warnings(engine, snapshot, with_locks=False)

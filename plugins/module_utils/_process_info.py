@@ -58,12 +58,17 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     with_locks = _needs_locks(options)
     with visit(options) as found:
         engine = found.engine
-        snapshot = _processes.read(found, found.deadline, with_locks)
+        snapshot = _processes.read(found, found.deadline, with_locks, _query_length(options, selection))
     if options.get("blocking") and snapshot.locks_problem:
         raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
     with found.deadline.enforced(selection.too_slow, _selection.LEAST_SECONDS):
         chosen = selection.choose(snapshot.backends)
     return result(options, chosen, engine, snapshot), warnings(engine, snapshot, with_locks)
+
+
+def _query_length(options: t.Mapping[str, t.Any], selection: _selection.Selection) -> int:
+    needs_texts = options["fields"] is None or "query" in (*options["fields"], options["sort_by"])
+    return selection.query_length(options["query_max_length"] if needs_texts else 0)
 
 
 def _check(options: t.Mapping[str, t.Any]) -> None:

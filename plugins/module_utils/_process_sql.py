@@ -32,7 +32,6 @@ _PLAIN_COLUMNS = (
     "application_name",
     "client_port",
     "state",
-    "query",
     "waiting",
     "waiting_reason",
     "wait_event_type",
@@ -51,12 +50,16 @@ _ONE_ROW = "pg_catalog.pg_namespace n WHERE n.nspname = 'pg_catalog'"
 _BITS = 65536
 
 
-def processes(engine: Engine, source: str) -> str:
-    """The statement that reads the processes, as one JSON text or several."""
-    queries = [_processes_query(engine, source)]
+def processes(engine: Engine, source: str, query_length: int) -> str:
+    """The statement that reads the processes, as one JSON text or several.
+
+    Args:
+        query_length: How many characters of each query text are wanted; the server may keep a megabyte of each.
+    """
+    queries = [_processes_query(engine, source, query_length)]
     if engine.list_of_all and source == MDB and NATIVE in engine.activity:
         # The service's function reads the view, which leaves out whose role was dropped.
-        queries.append(f"{_processes_query(engine, NATIVE)} AND a.usename IS NULL")
+        queries.append(f"{_processes_query(engine, NATIVE, query_length)} AND a.usename IS NULL")
     texts = [f"coalesce((SELECT pg_catalog.json_agg(p) FROM ({query}) p)::text, '[]')" for query in queries]
     return f"SELECT {', '.join(texts)} FROM {_ONE_ROW}"
 
@@ -108,9 +111,11 @@ def source_of(view: str, interface: str | None) -> str:
     return f"(SELECT f.* FROM {beside} mdb_toolkit.{view}() f WHERE n.nspname = 'pg_catalog')"
 
 
-def _processes_query(engine: Engine, source: str) -> str:
+def _processes_query(engine: Engine, source: str, query_length: int) -> str:
     has = engine.activity[source]
     columns = [f"a.{name}" for name in _PLAIN_COLUMNS if name in has]
+    if "query" in has:
+        columns.append(f"pg_catalog.left(a.query, {query_length:d}) AS query")
     for column, name in _INSTANTS.items():
         if column in has:
             columns += [f"{instant('a.' + column)} AS {column}", f"{_age('a.' + column)} AS {name}"]

@@ -167,25 +167,28 @@ class Snapshot:
         return sum(backend.hidden for backend in self.backends)
 
 
-def read(visit: Visit, deadline: Deadline, with_locks: bool = True) -> Snapshot:
+def read(visit: Visit, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
     """Read all client processes, and who waits for whom if somebody asks for it and may wait.
 
     The lock table is asked of every segment. When that fails or takes too long, the processes are known without it: an
     operator of a cluster that is stuck needs the list.
 
+    Args:
+        query_length: How many characters of each query text are wanted.
+
     Raises:
         GpopsError: Any error of M(gpops.toolkit.gp_process_info)'s session.
     """
-    processes = _read_processes(visit, deadline)
+    processes = _read_processes(visit, deadline, max(query_length, len(_HIDDEN_QUERY) + 1))
     if not with_locks:
         return snapshot_from(processes, LockTable(problem=_NOT_ASKED_FOR))
     return snapshot_from(processes, _read_locks(visit, processes, deadline))
 
 
-def _read_processes(visit: Visit, deadline: Deadline) -> _Rows:
+def _read_processes(visit: Visit, deadline: Deadline, query_length: int) -> _Rows:
     """All rows; by the interface that shows most, if the plain view hides some."""
     while True:
-        text = _process_sql.processes(visit.engine, visit.source)
+        text = _process_sql.processes(visit.engine, visit.source, query_length)
         rows: _Rows = [row for part in visit.execute(text, deadline, visit.source).rows[0] for row in json.loads(part)]
         if not any(_is_hidden(row) for row in rows) or not visit.look_closer():
             return rows

@@ -5,78 +5,59 @@
 
 from __future__ import annotations
 
-import re
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import _tokens
+from ansible_collections.gpops.toolkit.plugins.module_utils._secrets import without_secrets
 
 REDACTED = "?"
+# In place of a text of which it is not certain that it shows no password.
+NOT_SHOWN = "<not shown: masking it failed>"
+# No more of a text is looked at, whatever is asked for.
+LONGEST = 100_000
+# A text gets shorter where it is masked.
+_SPARE = 1024
 _CUT = "..."
-
-# One alternation from left to right, so that a quote inside a comment or an identifier opens nothing.
-# The server cuts long texts: what is open at the end counts to the end.
-_TOKEN = re.compile(
-    r"""
-      (?P<comment>  --[^\n]* | /\*.*?(?:\*/|\Z) )
-    | (?P<dollar>   (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? (?:\$(?P=tag)\$|\Z) )
-    | (?P<escape>   (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?\Z) )
-    | (?P<string>   (?:(?<![\w$])(?:[bBxXnN]|[uU]&))?'(?:[^']|'')*(?:'|\Z) )
-    | (?P<name>     "(?:[^"]|"")*(?:"|\Z) | [^\W\d][\w$]* | \$\d+ )
-    | (?P<number>   0[xXoObB][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)? )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_STRINGS = ("dollar", "escape", "string")
-_LITERALS = (*_STRINGS, "number")
-# White space and comments, which may stand between any two words.
-_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
-_PASSWORD = re.compile(
-    rf"""
-    (\bpassword(?:'\s*,\s*|"?{_GAP}(?:(?::=|=>|=|\bto\b){_GAP})?))
-    (
-        (?:\b[eEbBxXnN]|[uU]&)?'(?:[^'\\]|\\.|'')*(?:'|\Z) (?:\s*\n\s*'(?:[^']|'')*(?:'|\Z))*  # or continued
-      | \$(\w*)\$.*?(?:\$\3\$|\Z)
-      | "[^"]*(?:"|\Z)
-      | \\'(?:[^'\\]|\\[^'])*(?:\\'|\Z)                                                # inside of E'...'
-    )
-    """,
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
-# Inside of '...', where each quote is doubled.
-_PASSWORD_IN_STRING = re.compile(r"(\bpassword\s*=\s*)''(?:[^']|'''')*(?:''|\Z)", re.IGNORECASE)
-_PASSWORD_IN_CONNINFO = re.compile(r"(\b(?:pg)?passw(?:or)?d\s*=\s*)([^\s'\";]+)", re.IGNORECASE)
-# A statement about a role inside of a string, as in DO or EXECUTE: its quotes may be doubled, or its end computed.
-_NESTED_ROLE = re.compile(r"\b(?:role|user|group)\b.*?\bpassword\b", re.IGNORECASE | re.DOTALL)
-_PASSWORD_IN_URL = re.compile(r"(://[^\s:/@'\"]*:)([^\s@'\"]+)(?=@)")
+_REPLACED = {_tokens.STRING: REDACTED, _tokens.NUMBER: REDACTED, _tokens.COMMENT: " "}
 
 
-def mask_passwords(text: str) -> str:
-    """The text with the value after each PASSWORD replaced, as in ALTER ROLE or a connection string."""
-    masked = _PASSWORD_IN_STRING.sub(lambda found: found.group(1) + REDACTED, _without_nested(text))
-    masked = _PASSWORD.sub(lambda found: f"{found.group(1)}'{REDACTED}'", masked)
-    for pattern in (_PASSWORD_IN_CONNINFO, _PASSWORD_IN_URL):
-        masked = pattern.sub(lambda found: found.group(1) + REDACTED, masked)
-    return masked
+def needed(max_length: int) -> int:
+    """How many characters of a text it takes to show so many, and to tell whether there are more."""
+    return min(max_length + _SPARE, LONGEST) + 1
 
 
-def _without_nested(text: str) -> str:
-    """The text up to a password in a statement inside of a string; what follows is not worth the risk."""
-    for token in _TOKEN.finditer(text):
-        if token.lastgroup in _STRINGS:
-            found = _NESTED_ROLE.search(token.group())
-            if found:
-                return f"{text[: token.start() + found.end()]} {REDACTED}"
-    return text
+def mask_passwords(text: str, said: bool = False) -> str:
+    """The text with each password, key and token that it names replaced by V(?).
+
+    Args:
+        said: It is a message and not a statement, and the whole of it.
+    """
+    return _safely(lambda: without_secrets(text[:LONGEST], said, cut=not said) + _CUT * (len(text) > LONGEST))
 
 
 def redact_literals(text: str) -> str:
     """The text with each string and number replaced by V(?), and without comments, which may hold data."""
+    return _safely(lambda: "".join(_redacted(text)))
 
-    def replacement(found: re.Match[str]) -> str:
-        if found.group("comment") is not None:
-            return " "
-        if any(found.group(kind) is not None for kind in _LITERALS):
-            return REDACTED
-        return found.group(0)
 
-    return _TOKEN.sub(replacement, text)
+def _redacted(text: str) -> t.Iterator[str]:
+    at = 0
+    while at < len(text):
+        token = _tokens.token_at(text, at)
+        if token.doubtful:
+            # What comes after may be a part of it.
+            yield REDACTED
+            return
+        yield _REPLACED.get(token.kind) or text[at : token.end]
+        at = token.end
+
+
+def _safely(make: t.Callable[[], str]) -> str:
+    """Whatever happens, the rest of the result is there, and no text as it was."""
+    try:
+        return make()
+    except Exception:  # noqa: BLE001 - any: a user who finds a way to make it fail must not hide by it
+        return NOT_SHOWN
 
 
 def shown(text: str | None, max_length: int, redact: bool) -> str | None:
@@ -89,9 +70,10 @@ def shown(text: str | None, max_length: int, redact: bool) -> str | None:
     """
     if text is None:
         return None
-    text = mask_passwords(text)
+    looked_at = text[: needed(max_length) - 1]
+    masked = mask_passwords(looked_at)
     if redact:
-        text = redact_literals(text)
-    if len(text) <= max_length:
-        return text
-    return text[: max(0, max_length - len(_CUT))] + _CUT[:max_length]
+        masked = redact_literals(masked)
+    if len(masked) <= max_length and len(looked_at) == len(text):
+        return masked
+    return masked[: max(0, max_length - len(_CUT))] + _CUT[:max_length]

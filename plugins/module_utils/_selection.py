@@ -23,6 +23,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._processes import (
     REPLICATION_WAIT,
     Backend,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import LONGEST, needed
 from ansible_collections.gpops.toolkit.plugins.module_utils._words import duration, names_test, waiting_time
 
 # What understands options of this kind gets the words with it.
@@ -110,10 +111,18 @@ class Selection:
     unwanted: tuple[Criterion, ...]
 
     @property
+    def _expressions(self) -> list[str]:
+        return [one.option for one in (*self.wanted, *self.unwanted) if one.option in _EXPRESSIONS]
+
+    @property
     def too_slow(self) -> str | None:
         """What to say if judging takes too long; V(none) if nothing in it can, for no expression of a user's is."""
-        given = [one.option for one in (*self.wanted, *self.unwanted) if one.option in _EXPRESSIONS]
-        return f"{' or '.join(given)}: {_TOO_SLOW}" if given else None
+        return f"{' or '.join(self._expressions)}: {_TOO_SLOW}" if self._expressions else None
+
+    def query_length(self, shown: int) -> int:
+        """How many characters of each query text it takes to choose, and to show so many."""
+        # One more than is matched tells that there are more.
+        return LONGEST + 1 if self._expressions else needed(shown)
 
     def why_not(self, backend: Backend) -> str | None:
         """The option that leaves this record out, exclusions first, or V(none) if it is chosen."""
@@ -182,6 +191,9 @@ def _exclusion(option: str, value: t.Any) -> _Test:
     field, test = _value_test(option, option[len("exclude_") :], value)
     if not value:
         return lambda _backend: False
+    if field == "query":
+        # What it says beyond what was looked at is unknown, and nothing is chosen on a guess.
+        return lambda backend: _unseen(backend, field) or test(backend.query) or len(backend.query or "") > LONGEST
     return lambda backend: _unseen(backend, field) or test(getattr(backend, field))
 
 
@@ -249,7 +261,7 @@ def _regex_test(option: str, text: str) -> _ValueTest:
 
     def test(query: str | None) -> bool:
         try:
-            return query is not None and pattern.search(query) is not None
+            return query is not None and pattern.search(query, 0, LONGEST) is not None
         except DeadlineExceeded:
             # Of two expressions, this is the one.
             raise DeadlineExceeded(f"{option}: {_TOO_SLOW}") from None

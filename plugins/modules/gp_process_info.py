@@ -75,13 +75,15 @@ options:
   query_max_length:
     description:
       - Cut longer query texts to this many characters, with three dots at the end.
-      - The server itself keeps no more than its setting C(track_activity_query_size), 1024 bytes by default.
+      - The server itself keeps no more than its setting C(track_activity_query_size), 1024 bytes by default, and is
+        asked for no more than is needed. More than 100,000 characters are never shown.
     type: int
     default: 1024
   redact_literals:
     description:
       - Replace each string and number in query texts by V(?) and leave out comments, because query texts hold data.
-      - The value after C(PASSWORD) is always masked.
+      - Passwords, keys and tokens that a text names are always masked, such as what comes after C(PASSWORD), or is in a
+        connection string, an address, a header or JSON. What nothing names, such as a value of an C(INSERT), is not.
     type: bool
     default: false
 seealso:

@@ -67,7 +67,7 @@ def _text(value: str) -> str:
     text = str.__str__(value)
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")
-    return mask_passwords(text) if "pass" in text.lower() or "://" in text else text
+    return mask_passwords(text, said=True)
 
 
 def _other(value: t.Any) -> t.Any:

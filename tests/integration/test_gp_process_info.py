@@ -281,6 +281,25 @@ def test_literals_do_not_show(cluster: Cluster, scene: Scene) -> None:
     assert "4111" not in found.output
 
 
+def test_a_text_that_is_dear_to_mask_does_not_cost_the_listing(cluster: Cluster, scene: Scene) -> None:
+    text = "SELECT 1 AS password" + "/**/" * 40
+    client = scene.client(cluster.user).run(text)
+    found = info(cluster, pids=[client.pid], timeout=5)
+    assert [record["query"] for record in found["processes"]] == [text]
+
+
+def test_texts_are_cut_on_the_server(cluster: Cluster, scene: Scene) -> None:
+    client = scene.client(cluster.user).run(f"SELECT 'x' /* {'é' * 300} */, 'PASSWORD ''s3cret''', 'needle'")
+    with Tap(cluster.host, cluster.port) as tap:
+        login = {**login_through(tap, cluster.login(cluster.admin)), "query_max_length": 20}
+        found = run_module("gp_process_info", {**login, "pids": [client.pid]})
+        assert found["processes"][0]["query"] == "SELECT 'x' /* ééé..."
+        assert "left(a.query, 1045)" in str(tap.statements)
+        # What is matched is more than what is shown.
+        found = run_module("gp_process_info", {**login, "query_regex": "needle"})
+        assert [record["pid"] for record in found["processes"]] == [client.pid]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

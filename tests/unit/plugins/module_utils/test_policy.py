@@ -445,7 +445,7 @@ def test_locks_that_cannot_be_read_fail_only_who_needs_them(run: Run, monkeypatc
     server = Server(session(1))
     asked: list[bool] = []
 
-    def read(_line: Visit, _deadline: Deadline, with_locks: bool) -> Snapshot:
+    def read(_line: Visit, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
         asked.append(with_locks)
         return Snapshot(tuple(server.live.values()), 1, "too slow")
 
@@ -461,7 +461,7 @@ def test_the_lock_table_is_read_for_who_needs_it(run: Run, monkeypatch: pytest.M
     server = Server(session(1), session(2), session(3, blocked_by=(2,), waiting=True, waiting_reason="lock"))
     asked: list[bool] = []
 
-    def read(_line: Visit, _deadline: Deadline, with_locks: bool) -> Snapshot:
+    def read(_line: Visit, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
         asked.append(with_locks)
         return server.read()
 

@@ -15,6 +15,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend, Snapshot
+from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import LONGEST, needed
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 from unit.engines import engine
 
@@ -171,3 +172,11 @@ def test_what_was_read_is_not_lost_when_reading_took_all_of_the_time(
     monkeypatch.setattr(_processes, "read", lambda *_dummy: Snapshot(BACKENDS[:1], 1))
     whole, _said = _process_info.run(options(**expression), True)
     assert [record["pid"] for record in whole["processes"]] == [1]
+
+
+def test_texts_that_nobody_asks_for_are_not_read() -> None:
+    lengths: list[int] = []
+    for more in ({"fields": ["pid"]}, {}, {"fields": ["pid"], "sort_by": "query"}, {"query_max_length": 10**9}):
+        chosen = options(**more)
+        lengths.append(_process_info._query_length(chosen, _selection.parse(chosen)))
+    assert lengths == [needed(0), needed(1024), needed(1024), LONGEST + 1]

@@ -249,7 +249,7 @@ def test_a_managed_interface_with_fewer_columns_is_read_as_it_is() -> None:
     row = probe_row("gp6", toolkit_functions="pg_stat_activity.usename pid sess_id waiting state query datname")
     engine = _engine.engine_from(row, "auto")
     assert engine.family == "gp6"
-    statement = _process_sql.processes(engine, "mdb")
+    statement = _process_sql.processes(engine, "mdb", 100)
     assert "a.waiting" in statement
     assert "waiting_reason" not in statement
     assert "client_addr" not in statement
@@ -263,7 +263,7 @@ def test_a_managed_interface_with_fewer_columns_is_read_as_it_is() -> None:
 def test_the_statement_passes_a_full_group(family: str, toolkit: str) -> None:
     """Each table is one of pg_catalog, and a function stands in FROM only beside one: the rule of Greenplum 7."""
     engine = _engine.engine_from(probe_row(family), toolkit)
-    statements = [_process_sql.processes(engine, source) for source in engine.activity]
+    statements = [_process_sql.processes(engine, source, 100) for source in engine.activity]
     for statement in [*statements, _process_sql.locks(engine, [1, 2])]:
         words = statement.replace("(", " ( ").split()
         for word, after, behind in zip(words, words[1:], words[2:], strict=False):
@@ -443,7 +443,7 @@ class Silent:
 def test_a_lock_table_without_an_answer_takes_no_new_session_before_there_is_something_to_ask() -> None:
     session = Silent()
     visit = Visit(t.cast(t.Any, session), _engine.engine_from(probe_row("gp7"), "native"), Deadline(60))
-    snapshot = _processes.read(visit, visit.deadline)
+    snapshot = _processes.read(visit, visit.deadline, True, 100)
     assert len(snapshot.backends) == 1
     assert snapshot.locks_problem == "no answer"
     assert session.renewals == 0

@@ -15,6 +15,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils import _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import LONGEST, needed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -246,3 +247,20 @@ def test_of_two_expressions_the_error_names_the_one_that_backtracks(slow: str) -
     row = Backend(pid=1, sess_id=1, query="a" * 90 + "!")
     with pytest.raises(DeadlineExceeded, match=f"^{slow}: matching"), Deadline(0).enforced(selection.too_slow, 0.05):
         selection.choose([row])
+
+
+def test_what_a_text_says_beyond_what_is_looked_at_chooses_nobody() -> None:
+    text = "x" * LONGEST + "DELETE"
+    row = Backend(pid=1, sess_id=1, query=text)
+    assert _selection.parse({"query_regex": "DELETE"}).choose([row]) == []
+    assert _selection.parse({"query_regex": "x$"}).choose([row]) == [row]
+    # It may say what is to be spared.
+    assert _selection.parse({"exclude_query_regex": "DELETE"}).choose([row]) == []
+    whole = Backend(pid=1, sess_id=1, query=text[:LONGEST])
+    assert _selection.parse({"exclude_query_regex": "DELETE"}).choose([whole]) == [whole]
+
+
+def test_no_more_of_the_texts_is_read_than_is_needed() -> None:
+    assert _selection.parse({"users": ["a"]}).query_length(1024) == needed(1024) < 3000
+    for option in ("query_regex", "exclude_query_regex"):
+        assert _selection.parse({option: "a"}).query_length(1024) == LONGEST + 1
