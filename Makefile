@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 PYTHONS := 3.12 3.13 3.14
 PYTHON ?= $(shell python3 .ci/interpreters.py $(PYTHONS) 2>/dev/null || echo python3)
 PY := .venv/bin/python
-PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check --constraint tests/constraints.txt
+PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check
 LIVE := .cache/live
 LINK := $(LIVE)/ansible_collections/gpops/toolkit
 
@@ -32,7 +32,7 @@ endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
 .PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench bench-locks \
-    torture torture-short dist pages constraints release clean
+    torture torture-short dist pages constraints locks release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -54,16 +54,16 @@ venv: .venv/checks.stamp | $(LINK)  ## the environment for all of the below
 	@$(PYTHON) -m venv .venv || \
 	    { rm -rf .venv; echo 'That Python cannot make environments; on Debian: apt install python3-venv' >&2; exit 1; }
 
-.venv/demo.stamp: tests/demo/requirements.txt tests/sandbox/requirements.txt tests/constraints.txt | .venv/pyvenv.cfg
+.venv/demo.stamp: tests/demo/lock.txt | .venv/pyvenv.cfg
 	@echo 'Installing what the demo needs'
-	@$(PIP) --requirement tests/demo/requirements.txt
+	@$(PIP) --require-hashes --requirement tests/demo/lock.txt
 	@touch $@
 
-.venv/checks.stamp: tests/requirements.txt .venv/demo.stamp
+.venv/checks.stamp: tests/lock.txt .venv/demo.stamp
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo 'The checks need Python 3.12 or newer, and' \
 	    '.venv has an older one: make clean, then make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
 	@echo 'Installing what the checks need'
-	@$(PIP) --requirement tests/requirements.txt
+	@$(PIP) --require-hashes --requirement tests/lock.txt
 	@touch $@
 
 # The checkout under the name by which Ansible, Python and mypy know it.
@@ -74,14 +74,21 @@ $(LINK):
 pages: venv  ## write the pages of the documentation that are made from code and from what is sent
 	@cd tests && "$(CURDIR)/$(PY)" -m pages
 
-# ansible-core is not among them: which one it is depends on the Python.
-constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn
+# What pip installs from are the locks, which have the hashes. ansible-core is not among the constraints: which one it is
+# depends on the Python.
+constraints: | .venv/pyvenv.cfg  ## pin anew what the requirements need in turn, with the hashes of all
 	@$(PY) -m venv --clear .cache/pins
 	@.cache/pins/bin/python -m pip install --quiet --quiet --requirement tests/requirements.txt
 	@{ sed '/^$$/q' Makefile; echo '# Written by "make constraints".'; \
 	    .cache/pins/bin/python -m pip freeze --exclude pip --exclude setuptools --exclude ansible-core; } \
 	    > .cache/constraints.txt
 	@mv .cache/constraints.txt tests/constraints.txt
+	@$(MAKE) locks
+
+locks: | .venv/pyvenv.cfg  ## the hashes alone, of the versions that are pinned
+	@$(PY) -m venv --clear .cache/pins
+	@.cache/pins/bin/python -m pip install --quiet --quiet uv==0.13.9
+	@$(PY) .ci/locks.py .cache/pins/bin/uv
 
 # The checks
 
@@ -118,9 +125,9 @@ changelog: venv
 nox: venv .cache/nox/complete  ## checks of antsibull-nox
 	.cache/nox/bin/nox --sessions lint docs-check license-check extra-checks
 
-.cache/nox/complete: tests/nox/requirements.txt | .venv/pyvenv.cfg
+.cache/nox/complete: tests/nox/lock.txt | .venv/pyvenv.cfg
 	@$(PY) -m venv --clear .cache/nox
-	@.cache/nox/bin/python -m pip install --quiet --quiet --disable-pip-version-check --requirement $<
+	@.cache/nox/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 # Once more if it fails: the tool writes the name of its temporary folder into RST, and one name of 37 ends with an

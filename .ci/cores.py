@@ -23,7 +23,8 @@ from interpreters import interpreters
 # Release -> the Pythons that it runs on, as its Requires-Python and its notes say. These two tables are the one place
 # for versions: take the newest patch of each minor version that is supported, and the newest pre-release of the next,
 # from "pip index versions --pre ansible-core", asked with the newest Python. The newest release is also in
-# tests/demo/requirements.txt, for all other checks. When the next is released, its line moves up.
+# tests/demo/requirements.txt, for all other checks; then "make constraints". When the next is released, its line moves
+# up.
 CORES = {
     "2.18.19": ("3.11", "3.12", "3.13"),
     "2.19.14": ("3.11", "3.12", "3.13"),
@@ -47,6 +48,11 @@ def chosen(cores: t.Mapping[str, t.Sequence[str]], available: t.Collection[str])
     return {core: picked[core] for core in cores}
 
 
+def lock_of(core: str) -> Path:
+    """The file with all that it needs, and the hashes of that."""
+    return ROOT / ".ci" / "locks" / f"{core}.txt"
+
+
 def environment(core: str, program: Path) -> Path:
     """Return the Python of an environment with this ansible-core and the driver."""
     folder = CACHE / f"{core}-{program.name}"
@@ -55,9 +61,8 @@ def environment(core: str, program: Path) -> Path:
     if not stamp.exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([program, "-m", "venv", folder], check=True)
-        install = "-m pip install --quiet --quiet --disable-pip-version-check".split()
-        driver = f"psycopg2-binary=={importlib.metadata.version('psycopg2-binary')}"
-        subprocess.run([python, *install, f"ansible-core=={core}", driver], check=True)
+        install = "-m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement".split()
+        subprocess.run([python, *install, lock_of(core)], check=True)
         stamp.touch()
     return python
 

@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._visible import said, visible
 
 _NOT_LOGGED = "NOT_LOGGING_PARAMETER"
 INFINITY = "infinity is not allowed; the option takes a number"
@@ -39,7 +40,15 @@ class Definition:
 
 
 def perform(definition: Definition, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
-    """Run the operation with options that were validated; what it refuses is an outcome too."""
+    """Run the operation with options that were validated; what it refuses is an outcome too.
+
+    All that it says goes through here, and steers no terminal.
+    """
+    outcome = _performed(definition, options, check_mode)
+    return Outcome(said(outcome.result), [visible(text) for text in outcome.warnings])
+
+
+def _performed(definition: Definition, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
     if _connection.PSYCOPG2_IMPORT_ERROR:
         missing = missing_required_lib("psycopg2")
         return Outcome({"failed": True, "msg": missing, "exception": _connection.PSYCOPG2_IMPORT_ERROR})
@@ -76,7 +85,7 @@ class _Module(AnsibleModule):
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """End with a failure; that of the validation comes before anything else."""
         self.params = _connection.without_secrets(self.params)
-        super().fail_json(msg, **kwargs)
+        super().fail_json(visible(str(msg)), **kwargs)
 
 
 def run_module(definition: Definition) -> None:
@@ -115,7 +124,7 @@ def _leave(number: int, _frame: object) -> t.NoReturn:
 
 def _refuse(message: str) -> t.NoReturn:
     """End as a module does that Ansible could not make."""
-    _end({"failed": True, "msg": message})
+    _end({"failed": True, "msg": visible(message)})
 
 
 def _end(result: t.Mapping[str, t.Any]) -> t.NoReturn:

@@ -25,8 +25,14 @@ options:
   dest:
     description:
       - Folder on the control node. One that does not exist is made, with mode C(0700).
+      - One that another user could steer is refused, as M(gpops.toolkit.gp_file) does.
     type: path
     required: true
+  folder:
+    description:
+      - Name of a folder below O(dest), such as that of a host of the inventory. Any text will do; what no name has, such as
+        a slash, is written as a code.
+    type: str
   name:
     description:
       - Name of the files, without C(.json) and C(.html). A file of the same name is replaced as a whole.
@@ -105,6 +111,7 @@ seealso:
   - module: gpops.toolkit.gp_process_info
   - module: gpops.toolkit.gp_resource_group_info
   - module: gpops.toolkit.gp_backend
+  - module: gpops.toolkit.gp_file
 """
 
 EXAMPLES = r"""
@@ -122,7 +129,8 @@ EXAMPLES = r"""
 - name: Write what was seen
   gpops.toolkit.gp_report:
     dest: reports
-    name: "{{ inventory_hostname }}-triage"
+    folder: "{{ inventory_hostname }}"
+    name: triage
     runbook: triage
     cluster: "{{ inventory_hostname }}"
     processes: "{{ sessions }}"
@@ -139,12 +147,12 @@ json_path:
   description: Absolute path of the JSON file; V(null) with O(json=false).
   returned: success
   type: str
-  sample: /srv/ops/reports/dwh-triage.json
+  sample: /srv/ops/reports/dwh/triage.json
 html_path:
   description: Absolute path of the page; V(null) with O(html=false).
   returned: success
   type: str
-  sample: /srv/ops/reports/dwh-triage.html
+  sample: /srv/ops/reports/dwh/triage.html
 findings:
   description: What is conspicuous, what matters most first. It is in both files, too.
   returned: success

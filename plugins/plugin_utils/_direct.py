@@ -36,6 +36,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._module import (
     perform,
     plain,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._visible import visible
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAction
 
 COLLECTION = "gpops.toolkit"
@@ -177,7 +178,7 @@ def prepare(
     if isinstance(found.errors[0], UnsupportedError):
         message = f"Unsupported parameters for ({name}) module: {message}"
     invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
-    refused = {"failed": True, "msg": message, **invocation, **said}
+    refused = {"failed": True, "msg": visible(message), **invocation, **said}
     # As a module does, for a message may repeat what was given.
     secret = str(arguments.get("login_password") or "")
     return Prepared(definition, options, check_mode, {}, hidden(plain(refused), secret))
@@ -199,7 +200,7 @@ def _said(found: t.Any) -> dict[str, t.Any]:
     """What the validation of options has to say by the way; a module says it in these words."""
     twice, deprecations = found._warnings, found._deprecations  # noqa: SLF001 - a module has no other source either
     warnings = [f"Both option {each['option']} and its alias {each['alias']} are set." for each in twice]
-    said = {"warnings": warnings, "deprecations": list(deprecations)}
+    said = {"warnings": list(map(visible, warnings)), "deprecations": list(deprecations)}
     return {kind: texts for kind, texts in said.items() if texts}
 
 
@@ -322,4 +323,4 @@ def _truth(name: str, value: t.Any) -> bool:
     try:
         return bool(boolean(value))
     except TypeError:
-        raise AnsibleActionFail(f"{name}: {value!r} is not allowed; it is true or false") from None
+        raise AnsibleActionFail(visible(f"{name}: {value!r} is not allowed; it is true or false")) from None

@@ -9,14 +9,12 @@ gp_resource_group returns them; C(declared), what was asked for.
 
 from __future__ import annotations
 
-import re
 import typing as t
 import xml.etree.ElementTree as ET
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._visible import in_one_line
+
 _SUITES = "resource groups"
-# What is neither text on a terminal nor allowed in XML.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_WHITE = re.compile(r"[\t\n]")
 
 Groups = t.Sequence[t.Mapping[str, t.Any]]
 Examinations = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -44,22 +42,13 @@ def _state(group: t.Mapping[str, t.Any] | None) -> str:
 
 def _finding(host: str, group: str, option: str, now: t.Any, wanted: t.Any) -> dict[str, t.Any]:
     text = f"{host}: group {group}: {option} is {_shown(now)}, should be {_shown(wanted)}"
-    return {"host": host, "group": group, "option": option, "is": now, "should_be": wanted, "text": plain(text)}
+    return {"host": host, "group": group, "option": option, "is": now, "should_be": wanted, "text": in_one_line(text)}
 
 
 def _shown(value: t.Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value)) or "empty"
     return "not set" if value is None else str(value)
-
-
-def plain(text: str) -> str:
-    """One line of text: control characters are written as codes, so that they do nothing to a terminal or to XML."""
-    return _CONTROL.sub(_code, _WHITE.sub(_code, text))
-
-
-def _code(found: t.Match[str]) -> str:
-    return f"\\x{ord(found.group()):02x}"
 
 
 def junit(examinations: Examinations) -> str:
@@ -74,13 +63,13 @@ def junit(examinations: Examinations) -> str:
 
 
 def _suite(host: str, examination: t.Mapping[str, t.Any]) -> ET.Element:
-    suite = ET.Element("testsuite", name=plain(host))
+    suite = ET.Element("testsuite", name=in_one_line(host))
     for name, tag, lines in _cases(host, examination):
-        case = ET.SubElement(suite, "testcase", name=plain(name), classname=plain(host))
+        case = ET.SubElement(suite, "testcase", name=in_one_line(name), classname=in_one_line(host))
         if tag:
             # The message is what a list of tests shows, the text what it shows on request.
-            element = ET.SubElement(case, tag, type=tag, message=plain(lines[0]))
-            element.text = "\n".join(map(plain, lines))
+            element = ET.SubElement(case, tag, type=tag, message=in_one_line(lines[0]))
+            element.text = "\n".join(map(in_one_line, lines))
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))

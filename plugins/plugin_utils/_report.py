@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import os
-import re
-import tempfile
 import typing as t
-from pathlib import Path
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report_data, _report_findings, _report_page
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import (
+    _file,
+    _file_trust,
+    _private_files,
+    _report_data,
+    _report_findings,
+    _report_page,
+)
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "dest": {"type": "path", "required": True},
+    "folder": {"type": "str"},
     "name": {"type": "str", "required": True},
     "title": {"type": "str"},
     "runbook": {"type": "str"},
@@ -31,16 +35,13 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "json": {"type": "bool", "default": True},
     "html": {"type": "bool", "default": True},
 }
-# What module_defaults of the action group hands over; a report has no use for it.
-CONNECTION_OPTIONS = frozenset(
-    "login_host login_port login_user login_password login_db login_unix_socket ssl_mode ca_cert ssl_cert ssl_key "
-    "ssl_warning session_role connect_params timeout toolkit".split()
-)
 FORMAT = 1
-# Query texts are users' data.
-FOLDER_MODE = 0o700
-_MAX_NAME_BYTES = 200
 _RESULTS = ("processes", "groups", "remediation", "details")
+
+
+def write_now(options: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Write the report of this moment; see V(write)."""
+    return write(options, check_mode, dt.datetime.now(dt.timezone.utc))
 
 
 def write(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) -> dict[str, t.Any]:
@@ -60,8 +61,11 @@ def write(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) ->
         contents["json"] = json.dumps(document, indent=2, allow_nan=False) + "\n"
     if options["html"]:
         contents["html"] = _report_page.render(document)
-    folder = Path(options["dest"]).absolute()
-    paths = {kind: _replace(folder / f"{options['name']}.{kind}", content) for kind, content in contents.items()}
+    with _private_files.made("dest", options["dest"], _file.folders_below(options["folder"])) as folder:
+        paths = {
+            kind: folder.write(f"{options['name']}.{kind}", content.encode("utf-8"))
+            for kind, content in contents.items()
+        }
     return {
         "changed": False,
         "json_path": paths.get("json"),
@@ -95,15 +99,11 @@ def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) 
 
 
 def _check_name(name: str) -> None:
-    problem = "it is the name of a file without its suffix; "
-    if not name or name.startswith("."):
-        raise OptionError("name", problem + "it may neither be empty nor begin with a dot")
-    if re.search(r"[/\\\x00-\x1f\x7f]", name):
-        raise OptionError("name", problem + "it may have neither slashes nor control characters; the folder is dest")
-    if not _is_path(name):
-        raise OptionError("name", problem + "it may not have half of a surrogate pair, which is no text")
-    if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
-        raise OptionError("name", problem + f"it may have {_MAX_NAME_BYTES} bytes")
+    problem = _file_trust.name_problem(name)
+    if not problem and name.startswith("."):
+        problem = "it may not begin with a dot"
+    if problem:
+        raise OptionError("name", f"it is the name of a file without its suffix; {problem}")
 
 
 def _check_dest(dest: str) -> None:
@@ -125,21 +125,3 @@ def _check_results(options: t.Mapping[str, t.Any]) -> None:
         result = options[option]
         if result and not {option, "failed", "skipped", "unreachable"} & set(result):
             raise OptionError(option, f"it is no result of {module}, which has {option} or says that it failed")
-
-
-def _replace(path: Path, content: str) -> str:
-    """Put the file in place as a whole, for its owner only; whoever reads it meanwhile has the old one."""
-    try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:20]}-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(content)
-            os.replace(draft, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(draft)
-            raise
-    except OSError as error:
-        raise OptionError("dest", f"{path} cannot be written: {error.strerror}") from error
-    return str(path)

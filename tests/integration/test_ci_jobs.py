@@ -143,6 +143,11 @@ class Job:
             check=False,
         )
 
+    def handed_on(self) -> dict[str, str]:
+        """What a step leaves for the next ones."""
+        path = self.project / "github_env"
+        return dict(line.split("=", 1) for line in path.read_text("utf-8").splitlines()) if path.exists() else {}
+
     def failures(self, name: str) -> int:
         """How many a file of JUnit tells."""
         return int(ET.parse(self.project / name).getroot().attrib["failures"])
@@ -180,7 +185,7 @@ def gitlab(machine: Machine, scene: Scene, name: str) -> tuple[Job, subprocess.C
 def test_the_pipeline_of_gitlab(machine: Machine, scene: Scene, victim: Client) -> None:
     job, done = gitlab(machine, scene, "drift")
     assert done.returncode == A_HOST_FAILED, done.stdout + done.stderr
-    assert job.failures("drift.xml") > 0
+    assert job.failures("drift/drift.xml") > 0
     job, done = gitlab(machine, scene, "report")
     assert done.returncode == 0, done.stdout + done.stderr
     assert job.reports() == {"triage", "remediate"}
@@ -193,7 +198,7 @@ def test_the_pipeline_of_gitlab(machine: Machine, scene: Scene, victim: Client) 
     assert done.returncode == 0, done.stdout + done.stderr
     job, done = gitlab(machine, scene, "drift")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert job.failures("drift.xml") == 0
+    assert job.failures("drift/drift.xml") == 0
 
 
 def is_there(scene: Scene, client: Client) -> bool:
@@ -203,7 +208,7 @@ def is_there(scene: Scene, client: Client) -> bool:
 def github(machine: Machine, scene: Scene, name: str, action: str = "look") -> tuple[Job, str, str]:
     """A job of the example for GitHub: the job, the step that failed, if any, and all that was said."""
     job = machine.job(scene, GITHUB["env"])
-    moved = {"PGPASSFILE": GITHUB["env"]["PGPASSFILE"].replace("/dev/shm", str(job.shm))}
+    moved: dict[str, str] = {"GITHUB_ENV": str(job.project / "github_env")}
     failed, said = "", ""
     for step in GITHUB["jobs"][name]["steps"]:
         if not runs(step.get("if", ""), action, bool(failed)):
@@ -213,7 +218,8 @@ def github(machine: Machine, scene: Scene, name: str, action: str = "look") -> t
             continue
         given = step.get("env", {})
         secret = {key: value.replace("${{ secrets.PGPASS }}", job.password_file) for key, value in given.items()}
-        done = job.sh(step["run"], {**secret, **moved})
+        done = job.sh(step["run"].replace("/dev/shm", str(job.shm)), {**secret, **moved})
+        moved |= job.handed_on()
         said += done.stdout + done.stderr
         if done.returncode:
             failed = failed or step["name"]
@@ -241,7 +247,7 @@ def test_the_workflow_of_github(machine: Machine, scene: Scene, victim: Client) 
     scene.sql("ALTER RESOURCE GROUP default_group SET concurrency 7")
     job, failed, said = github(machine, scene, "look")
     assert failed in {"", "Drift"}, said
-    assert job.failures("drift.xml") == bool(failed)
+    assert job.failures("drift/drift.xml") == bool(failed)
     assert job.reports() == {"triage", "remediate"}
     assert is_there(scene, victim)
     job, failed, said = github(machine, scene, "act", "enforce")
@@ -252,7 +258,7 @@ def test_the_workflow_of_github(machine: Machine, scene: Scene, victim: Client) 
     assert failed == "", said
     job, failed, said = github(machine, scene, "look")
     assert failed == "", said
-    assert job.failures("drift.xml") == 0
+    assert job.failures("drift/drift.xml") == 0
 
 
 def test_the_commands_of_the_guide(machine: Machine, scene: Scene, victim: Client) -> None:
@@ -275,5 +281,5 @@ def test_the_commands_of_the_guide(machine: Machine, scene: Scene, victim: Clien
         assert done.returncode == (A_HOST_FAILED if fails else 0), command + done.stdout + done.stderr
         ended = ended or "enforce" in command
         assert is_there(scene, victim) is not ended
-    assert job.failures("drift.xml") > 0
+    assert job.failures("drift/drift.xml") > 0
     assert job.reports() == {"triage", "remediate"}

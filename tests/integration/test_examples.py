@@ -169,4 +169,4 @@ def test_a_schedule_only_looks_and_enforcing_is_by_hand() -> None:
     assert not acting.search(str(github["jobs"]["look"]["steps"]))
     assert acting.search(str(github["jobs"]["act"]["steps"]))
     assert github["jobs"]["act"]["if"].startswith("github.event_name == 'workflow_dispatch'")
-    assert gitlab["drift"]["artifacts"]["reports"]["junit"] == "drift.xml"
+    assert gitlab["drift"]["artifacts"]["reports"]["junit"] == "drift/drift.xml"

@@ -117,8 +117,9 @@ def test_applied_then_unchanged_then_drift_then_none(cluster: Cluster, scene: Sc
     assert messages(drift, "Sum up")[0] == "clusters: 1; as declared: 0; with drift: 1; not examined: 0"
     assert set(lines) <= set(messages(drift, "Sum up"))
     # A file that cannot be written hides nothing.
+    (tmp_path / "taken" / "drift.xml").mkdir(parents=True)
     told = run_playbook(
-        "gpops.toolkit.resource_groups_drift", inventory, tmp_path, "-e", "gp_resource_groups_junit=/dev/null/drift.xml"
+        "gpops.toolkit.resource_groups_drift", inventory, tmp_path, "-e", "gp_resource_groups_junit=taken/drift.xml"
     )
     assert told.returncode == 2, output(told)
     assert set(lines) <= set(messages(told, "Sum up"))

@@ -250,9 +250,9 @@ def run_here(name: str, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPat
 def report_here(options: dict[str, t.Any]) -> dict[str, t.Any]:
     """What becomes of a report, which no module writes: an action plugin does, in these steps."""
     from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report
+    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _on_controller, _report
 
-    given = {name: value for name, value in options.items() if name not in _report.CONNECTION_OPTIONS}
+    given = {name: value for name, value in options.items() if name not in _on_controller.CONNECTION_OPTIONS}
     checked = ArgumentSpecValidator(_report.ARGUMENT_SPEC).validate(given)
     if checked.error_messages:
         return {"failed": True, "msg": "; ".join(checked.error_messages)}

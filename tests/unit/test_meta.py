@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import yaml
 from ansible_collections.gpops.toolkit.plugins.module_utils import _resource_group
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / ".ci"))
+
+import cores  # noqa: E402 - it is found only now
 
 
 def test_the_action_group_lists_every_module() -> None:
@@ -55,7 +59,7 @@ def test_workflows_run_sessions_of_nox_and_nothing_else() -> None:
         for job in jobs:
             sessions = job.get("strategy", {}).get("matrix", {}).get("session", [])
             commands = [step["run"] for step in job["steps"] if "run" in step]
-            assert commands.pop(0) == "python -m pip install --requirement tests/nox/requirements.txt"
+            assert commands.pop(0) == "python -m pip install --require-hashes --requirement tests/nox/lock.txt"
             for command in commands:
                 name = command.removeprefix("nox --session ")
                 ran += sessions if name == "${{ matrix.session }}" else [name]
@@ -117,3 +121,73 @@ def test_the_changelog_names_all_there_is() -> None:
     there = {path.stem for pattern in ("plugins/modules/*.py", "plugins/filter/*.py") for path in ROOT.glob(pattern)}
     there |= {path.stem for path in ROOT.glob("playbooks/*.yml")} | {path.name for path in ROOT.glob("roles/*")}
     assert sorted(there - listed) == []
+
+
+def pipelines() -> list[Path]:
+    """What CI services run, ours and that of the examples."""
+    return sorted([*(ROOT / ".github").rglob("*.y*ml"), *(ROOT / "examples" / "ci").glob("*.y*ml")])
+
+
+def test_actions_are_pinned_by_commit_and_images_by_digest() -> None:
+    """A tag is whatever its owner, or who took over from them, says; and these see secrets."""
+    pinned = re.compile(r"[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+")
+    uses: list[str] = []
+    for path in pipelines():
+        text = path.read_text(encoding="utf-8")
+        uses += re.findall(r"^[ -]*uses:\s*(.*?)\s*$", text, re.MULTILINE)
+        images = re.findall(r"^[ -]*(?:image|container):\s*(.*?)\s*$", text, re.MULTILINE)
+        assert [image for image in images if not re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", image)] == [], path
+    assert [action for action in uses if not (action.startswith("./") or pinned.fullmatch(action))] == []
+    # The same commit wherever it is used, or somebody forgot one.
+    assert len(set(uses)) == len({action.partition("@")[0] for action in uses})
+    assert uses
+
+
+LOCKS = {"tests/requirements.txt": "tests/lock.txt", "tests/nox/requirements.txt": "tests/nox/lock.txt"}
+LOCKS["tests/demo/requirements.txt"] = "tests/demo/lock.txt"
+
+
+def test_what_ci_installs_is_pinned_by_hash() -> None:
+    """Each line of pip in what CI runs; what a lock has is in test_the_locks_have_all_that_is_asked_for."""
+    text = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in [ROOT / "Makefile", ROOT / ".ci" / "cores.py", *(ROOT / ".github" / "workflows").glob("*.yml")]
+    ).replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if "--requirement" in line and re.search(r"\bpip\b|\(PIP\)", line)]
+    free = [line for line in lines if "--require-hashes" not in line]
+    # The benchmark is run by hand; and what writes the locks cannot have one.
+    assert all("tests/requirements.txt" in line or ".cache/bench" in line for line in free), free
+    assert len(lines) - len(free) >= 6
+
+
+def test_the_locks_have_all_that_is_asked_for() -> None:
+    sources = {**LOCKS, **{str(path.relative_to(ROOT)): None for path in (ROOT / ".ci" / "locks").glob("*.txt")}}
+    for source, lock in sources.items():
+        entries = locked(ROOT / (lock or source))
+        assert [name for name, (_version, hashes) in entries.items() if not hashes] == []
+        wanted = asked_for(ROOT / source) if lock else {("ansible-core", Path(source).stem)}
+        there = {(name, version) for name, (versions, _hashes) in entries.items() for version in versions}
+        assert wanted - there == set(), f'{lock}: run "make locks"'
+    assert {path.stem for path in (ROOT / ".ci" / "locks").glob("*.txt")} == {*cores.CORES, *cores.NEXT}
+
+
+def asked_for(path: Path) -> set[tuple[str, str]]:
+    """The names and versions of a file of requirements, and of those that it includes."""
+    found = set()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            found |= asked_for(path.parent / line[3:])
+        # What is for an older Python only is in the lock of the demo.
+        elif (match := re.match(r"([\w.-]+)==([^;\s]+)", line)) and "python_version <" not in line:
+            found.add((match[1].lower().replace("_", "-").replace(".", "-"), match[2]))
+    return found
+
+
+def locked(path: Path) -> dict[str, tuple[set[str], int]]:
+    """Of each name in a lock its versions, and the number of their hashes."""
+    found: dict[str, tuple[set[str], int]] = {}
+    for entry in re.split(r"\n(?=\w)", path.read_text(encoding="utf-8").replace("\\\n", " ")):
+        if match := re.match(r"([\w.-]+)==([^;\s]+)", entry):
+            versions, hashes = found.get(match[1], (set(), 0))
+            found[match[1]] = ({*versions, match[2]}, hashes + len(re.findall(r"--hash=sha256:[0-9a-f]{64}", entry)))
+    return found

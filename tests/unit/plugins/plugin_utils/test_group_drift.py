@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpops.toolkit.plugins.filter import group_drift as filters
+from ansible_collections.gpops.toolkit.plugins.module_utils._visible import in_one_line
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _group_drift
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,17 +89,17 @@ def test_any_text_is_well_formed_and_stays_in_its_place(host: str, name: str, va
     group = {"name": name, "before": {"io_limit": ""}, "after": {"io_limit": value}}
     text = _group_drift.junit({host: examination(groups=[group]), host + "2": examination(problem=problem)})
     root = ET.fromstring(text.encode("utf-8"))
-    assert root[0].get("name") == _group_drift.plain(host)
+    assert root[0].get("name") == in_one_line(host)
     case = root[0][0]
-    assert case.get("name") == _group_drift.plain(name)
+    assert case.get("name") == in_one_line(name)
     assert bool(len(case)) is bool(value)
     if problem:
-        assert root[1][0][0].get("message") == _group_drift.plain(" ".join(problem.split()))
+        assert root[1][0][0].get("message") == in_one_line(" ".join(problem.split()))
 
 
 @given(st.text())
 def test_plain_text_is_one_line_without_control_characters(text: str) -> None:
-    shown = _group_drift.plain(text)
+    shown = in_one_line(text)
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in shown)
     if text.isprintable():
         assert shown == text

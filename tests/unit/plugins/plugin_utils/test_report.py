@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import (
+    _on_controller,
     _report,
     _report_data,
     _report_findings,
@@ -427,7 +428,7 @@ class TestFiles:
     def test_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
         file = tmp_path / "file"
         file.touch()
-        with pytest.raises(OptionError, match=r"^dest: .*/file/report.json cannot be written: "):
+        with pytest.raises(OptionError, match=r"^dest: the folder .*/file cannot be opened or made: Not a directory"):
             _report.write(options(dest=str(file)), False, NOW)
         (tmp_path / "report.json").mkdir()
         with pytest.raises(OptionError, match=r"^dest: .*/report.json cannot be written: Is a directory"):
@@ -436,4 +437,4 @@ class TestFiles:
 
 
 def test_the_options_of_the_connection_are_all_known() -> None:
-    assert set(_connection.ARGUMENT_SPEC) == _report.CONNECTION_OPTIONS
+    assert set(_connection.ARGUMENT_SPEC) == _on_controller.CONNECTION_OPTIONS

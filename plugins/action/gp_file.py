@@ -1,0 +1,16 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes and reads a file on the control node; the documentation is that of the module of this name."""
+
+from __future__ import annotations
+
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _file
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._on_controller import ControllerAction
+
+
+class ActionModule(ControllerAction):
+    """Runs in the process of the task; no connection is made."""
+
+    argument_spec = _file.ARGUMENT_SPEC
+    operation = staticmethod(_file.manage)
