@@ -11,11 +11,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils import _answers, _process_sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import is_out_of_memory
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import (
+    BOOLEAN,
+    INSTANT,
+    NUMBER,
+    PID,
+    PIDS,
+    TEXT,
+    WHOLE,
+    Rows,
+    maybe,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
@@ -72,6 +82,23 @@ _PLAIN_FIELDS = (
     "is_superuser",
 )
 _AGE_FIELDS = ("session_age", "transaction_age", "query_age", "state_age")
+_LISTED = "the list of processes"
+_LOCKED = "the lock table"
+_ROW_KINDS = {
+    "pid": PID,
+    "sess_id": WHOLE,
+    **dict.fromkeys(("usename", "datname", "application_name", "client_addr", "state", "query"), maybe(TEXT)),
+    **dict.fromkeys(("waiting_reason", "wait_event_type", "wait_event", "running_group", "role_group"), maybe(TEXT)),
+    **dict.fromkeys(("backend_start", "xact_start", "query_start", "state_change"), maybe(INSTANT)),
+    **dict.fromkeys((*_AGE_FIELDS, "queue_seconds"), maybe(NUMBER)),
+    **dict.fromkeys(("waiting", "is_superuser"), maybe(BOOLEAN)),
+}
+_LOCK_KINDS = {
+    "session": WHOLE,
+    **dict.fromkeys(("tag", "locktype", "mode"), TEXT),
+    "granted": BOOLEAN,
+    "since": maybe(NUMBER),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,9 +191,28 @@ def _read_processes(visit: Visit, deadline: Deadline) -> _Rows:
     """All rows; by the interface that shows most, if the plain view hides some."""
     while True:
         text = _process_sql.processes(visit.engine, visit.source)
-        rows: _Rows = json.loads(visit.execute(text, deadline, visit.source).rows[0][0])
+        rows = rows_from(visit.execute(text, deadline, visit.source))
         if not any(_is_hidden(row) for row in rows) or not visit.look_closer():
             return rows
+
+
+def rows_from(answer: Rows) -> _Rows:
+    """PURE: what the server answered -> the rows of the process list."""
+    text = _answers.one(answer, _LISTED, TEXT)[0]
+    rows = _answers.json_records(text, _LISTED, _ROW_KINDS)
+    _answers.unique((row["pid"] for row in rows), _LISTED)
+    return rows
+
+
+def locks_from(answer: Rows, processes: _Rows) -> LockTable:
+    """PURE: what the server answered -> the lock table."""
+    locks, told = _answers.one(answer, _LOCKED, TEXT, TEXT)
+    rows = _answers.json_records(locks, _LOCKED, _LOCK_KINDS)
+    session_of = {str(row["pid"]): row["sess_id"] for row in processes}
+    blockers = _answers.json_record(told, _LOCKED, {}, rest=maybe(PIDS))
+    # Of those only that were asked about.
+    known = {session_of[pid]: pids or [] for pid, pids in blockers.items() if pid in session_of}
+    return LockTable(tuple(Lock(**{"since": None, **row}) for row in rows), known)
 
 
 def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable:
@@ -176,7 +222,7 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
     blocked = [row["pid"] for row in processes if row.get("wait_event_type") == "Lock"]
     text = _process_sql.locks(visit.engine, blocked)
     try:
-        rows = visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE).rows[0]
+        return locks_from(visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE), processes)
     except StatementError as error:
         return LockTable(problem=_why_no_locks(visit, error))
     except GpopsError as error:
@@ -185,9 +231,6 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
             with contextlib.suppress(GpopsError):
                 visit.renew(deadline)
         return LockTable(problem=error.message)
-    session_of = {row["pid"]: row["sess_id"] for row in processes}
-    told = {session_of[int(pid)]: pids for pid, pids in json.loads(rows[1]).items()}
-    return LockTable(tuple(Lock(**row) for row in json.loads(rows[0])), told)
 
 
 def _why_no_locks(visit: Visit, error: StatementError) -> str:
