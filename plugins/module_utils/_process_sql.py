@@ -51,17 +51,20 @@ _BITS = 65536
 
 
 def processes(engine: Engine, source: str, query_length: int) -> str:
-    """The statement that reads the processes, as one JSON text or several.
+    """The statement that reads the processes, as JSON texts: the list, and whom this list leaves out.
 
     Args:
         query_length: How many characters of each query text are wanted; the server may keep a megabyte of each.
     """
-    queries = [_processes_query(engine, source, query_length)]
+    texts = [_as_json(_processes_query(engine, source, query_length)), "'[]'::text"]
     if engine.list_of_all and source == MDB and NATIVE in engine.activity:
         # The service's function reads the view, which leaves out whose role was dropped.
-        queries.append(f"{_processes_query(engine, NATIVE, query_length)} AND a.usename IS NULL")
-    texts = [f"coalesce((SELECT pg_catalog.json_agg(p) FROM ({query}) p)::text, '[]')" for query in queries]
+        texts[1] = _as_json(f"{_processes_query(engine, NATIVE, query_length)} AND a.usename IS NULL")
     return f"SELECT {', '.join(texts)} FROM {_ONE_ROW}"
+
+
+def _as_json(query: str) -> str:
+    return f"coalesce((SELECT pg_catalog.json_agg(p) FROM ({query}) p)::text, '[]')"
 
 
 def locks(engine: Engine, blocked: t.Sequence[int]) -> str:
@@ -176,7 +179,7 @@ def _locks_query(engine: Engine) -> str:
         "FILTER (WHERE NOT k.granted) OVER ()"
     )
     # Of a transaction that is no part of a session with segments, which only its own lock tells.
-    writer = "k.mppiswriter" if "mppiswriter" in has else "true"
+    writer = "coalesce(k.mppiswriter, true)" if "mppiswriter" in has else "true"
 
     def alone(row: str) -> str:
         return f"{row}.locktype = 'virtualxid' AND {row}.pid IS NOT NULL AND NOT {row}.writer"

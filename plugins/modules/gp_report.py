@@ -30,8 +30,8 @@ options:
     required: true
   folder:
     description:
-      - Name of a folder below O(dest), such as that of a host of the inventory. Any text will do; what no name has, such as
-        a slash, is written as a code.
+      - Name of a folder below O(dest), such as that of a host of the inventory. Any text will do; what no name has,
+        such as a slash, is written as a code.
     type: str
   name:
     description:

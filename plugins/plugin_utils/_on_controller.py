@@ -14,8 +14,8 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAct
 
 # What module_defaults of the action group hands over; no database is talked to.
 CONNECTION_OPTIONS = frozenset(
-    "login_host login_port login_user login_password login_db login_unix_socket ssl_mode ca_cert ssl_cert ssl_key ssl_warning "
-    "session_role connect_params timeout toolkit".split()
+    "login_host login_port login_user login_password login_db login_unix_socket ssl_mode ca_cert ssl_cert ssl_key "
+    "ssl_warning session_role connect_params timeout toolkit".split()
 )
 
 
