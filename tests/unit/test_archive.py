@@ -48,12 +48,12 @@ def archive(name: str, tmp_path: Path) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", json.loads(done.stdout))
 
 
-def test_gp_backend_adds_less_than_eighty_kib_to_what_ansible_sends(tmp_path: Path) -> None:
+def test_gp_backend_adds_less_than_a_hundred_kib_to_what_ansible_sends(tmp_path: Path) -> None:
     """Ansible's own part, which every module has, is larger than that by itself."""
     floor = archive("ansible.builtin.ping", tmp_path)
     whole = archive("gpops.toolkit.gp_backend", tmp_path)
     assert floor["size"] > 60 * KIB
-    assert whole["size"] - floor["size"] < 80 * KIB
+    assert whole["size"] - floor["size"] < 100 * KIB
     # It brings nothing of Ansible's but what every module has.
     more = set(whole["files"]) - set(floor["files"])
     assert {name for name in more if "gpops/toolkit" not in name} <= {

@@ -156,6 +156,6 @@ def test_any_json_is_read_or_refused(reader: t.Callable[[Rows], object], found: 
 
 def test_a_pid_is_there_once() -> None:
     row = {"pid": 1, "sess_id": 2}
-    assert _processes.rows_from(Rows(("x",), [(json.dumps([row]),)])) == [row]
+    assert _processes.rows_from(Rows(("x", "y"), [(json.dumps([row]), "[]")])) == [row]
     with pytest.raises(BadAnswer, match="1 is there twice"):
-        _processes.rows_from(Rows(("x",), [(json.dumps([row, row]),)]))
+        _processes.rows_from(Rows(("x", "y"), [(json.dumps([row]), json.dumps([row]))]))

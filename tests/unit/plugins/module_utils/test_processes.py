@@ -439,7 +439,7 @@ class Silent:
     def execute(self, statement: str, **_dummy: t.Any) -> Rows:
         if "pg_locks" in statement:
             raise DeadlineExceeded("no answer", statement=statement)
-        return Rows(("json",), [(json.dumps([process_row()]),)])
+        return Rows(("json", "rest"), [(json.dumps([process_row()]), "[]")])
 
     def renewed(self, _deadline: Deadline) -> Silent:
         self.renewals += 1
