@@ -289,8 +289,8 @@ class Scan:
         if value >= self._size:
             self._open(end, value, sure, linked)
             return
-        if not (flag or (linked and self.place.said)) and self.text[value : value + 2] in ("--", "/*"):
-            # So many comments that nobody looks what comes after them.
+        if sure == names.SURE and self.text.startswith("--", value) and not (flag or linked):
+            # An option, or a long comment before the value.
             self._mask_rest(value)
         elif self._is_literal_at(value):
             self._mask_value(end, value, start)

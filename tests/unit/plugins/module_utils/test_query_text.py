@@ -346,3 +346,10 @@ def test_never_longer_than_asked_and_never_a_failure(text: str, length: int, red
 def test_a_string_of_any_content_does_not_show(before: str, secret: str) -> None:
     quoted = "'" + (before + secret).replace("'", "''") + "'"
     assert secret not in redact_literals("SELECT " + quoted)
+
+
+@given(st.text(alphabet="QXZ'\\\"$/*- 1\n", max_size=12), st.sampled_from(sorted(QUOTED)), st.integers(0, 80))
+def test_wherever_it_is_cut_no_data_show(data: str, quote: str, cut: int) -> None:
+    text = f"select f({QUOTED[quote](data)}, a) -- {data}"
+    shown_part = redact_literals(text[:cut])
+    assert not set("QXZ") & set(shown_part.partition("\n")[0]), (text[:cut], shown_part)
