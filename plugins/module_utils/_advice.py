@@ -70,6 +70,7 @@ _BY_CONNECT_TEXT: tuple[tuple[str, str], ...] = (
     (r"due to (lock|statement) timeout", _OTHER_DATABASE),
     (r"timeout expired|timed out", f"the server did not answer; {NO_ANSWER}"),
 )
+_LONGEST_TEXT = 2000
 
 
 def advice_for_statement(sqlstate: str | None) -> str:
@@ -79,6 +80,8 @@ def advice_for_statement(sqlstate: str | None) -> str:
 
 def advice_for_connect(text: str) -> str:
     """What to do about a connection that failed with this text of libpq, or an empty string."""
+    # A server that is not what it says may send a text of any length, and some of these begin anew at each word.
+    text = text[:_LONGEST_TEXT]
     for pattern, advice in _BY_CONNECT_TEXT:
         if re.search(pattern, text, re.IGNORECASE):
             return advice

@@ -36,7 +36,7 @@ _CALLS = frozenset(
     "crypt encrypt decrypt encrypt_iv decrypt_iv hmac pgp_sym_encrypt pgp_sym_decrypt pgp_sym_encrypt_bytea "
     "pgp_sym_decrypt_bytea pgp_pub_decrypt pgp_pub_decrypt_bytea".split()
 )
-_OF_STATEMENTS = frozenset("create alter role user group mapping".split())
+_OF_STATEMENTS = frozenset("create alter role user group mapping insert values".split())
 # A longer word is looked at from its end.
 LONGEST = 64
 _PART_OF_NAME = re.compile(r"[\w.-]*")

@@ -41,6 +41,11 @@ _SPACE = re.compile(r"\s*")
 _BLANKS = re.compile(r"[ \t]*")
 _PLACEHOLDER = re.compile(r"%\d{0,4}\$?[LIs]|%\(\w{1,64}\)s|\$\d|\{\w{0,64}\}|:'?\w")
 _USER_FLAG = re.compile(r"-(?:[uU][ \t]*|-(?:proxy-)?user(?:=|[ \t]+))")
+# A variable of a function, with its type.
+_DECLARED = re.compile(r"\s{1,8}(?:constant\s{1,8})?\w{1,32}(?:\s?\(\d{1,6}\))?\s{0,8}:=", re.IGNORECASE)
+# A column in parentheses.
+_CLOSED = re.compile(r"\)\s{0,8}\)?\s{0,8}(?=[=<>!~]|(?:not\s{1,8})?(?:i?like|in)\b)", re.IGNORECASE)
+_SETTING = re.compile(r"set\s{1,8}(?:(?:session|local)\s{1,8})?\Z", re.IGNORECASE)
 _SHORT_COMMENT = re.compile(r"--[^\n]{0,200}\n")
 # sshpass -p
 _OWN_FLAG = re.compile(r"[ \t]{1,8}-p[ \t]{0,8}")
@@ -55,6 +60,8 @@ _NO_VALUES = frozenset("null default true false from and or is as where on curre
 _OF_ROLES = frozenset(["role", "user", "group"])
 # Behind a quoted value nothing more of it comes after these.
 _CLOSERS = ",;)}]&|>:"
+# Parentheses that only the end of the statement closes.
+_TO_THE_END = 10**9
 _STRING_LIKE = (tokens.STRING, tokens.NAME)
 
 
@@ -123,6 +130,9 @@ class Scan:
         self._before = ""
         # In how many parentheses of a call whose arguments are secrets.
         self._call = 0
+        # Where the columns of an INSERT begin, and whether one of them names a secret.
+        self._columns = -1
+        self._secret_column = False
         self._run_end = self._run_at = -1
         self.spills = False
         self.names = names.NONE
@@ -254,7 +264,10 @@ class Scan:
     def _other(self, token: tokens.Token) -> None:
         character = self.text[token.start]
         if character == ";":
-            self.roles = False
+            self.roles = self._secret_column = False
+            self._columns = -1
+            if self._call > _TO_THE_END // 2:
+                self._call = 0
         elif character in "()" and self._call:
             self._call += 1 if character == "(" else -1
         elif character == ":":
@@ -270,8 +283,13 @@ class Scan:
         elif self._before == "user" and word == "mapping":
             self.roles = False
         self._before = word
+        if word == "insert":
+            self._columns = self.text.find("(", end, end + _LAST)
+        elif word == "values" and self._secret_column:
+            self._call = _TO_THE_END
         found = names.sureness(self.text, start, end)
         if found:
+            self._secret_column = self._secret_column or -1 < self._columns < start
             self._value_of(start, end, found)
         elif names.is_call(word) and self.text[self._gap(end) :][:1] == "(":
             self._call = self._call or 1
@@ -284,13 +302,15 @@ class Scan:
     def _value_of(self, start: int, end: int, sure: int, is_literal: bool = False) -> None:
         """Mask the value of the secret that is named from start to end."""
         head = names.head(self.text, start)
+        if "." in self.text[head:start] and _SETTING.search(self.text[max(0, head - 32) : head]):
+            sure = names.SURE
         flag = self.place.said and self.text[head : head + 1] == "-"
         value, linked = self._link(end, is_literal)
         if value >= self._size:
             self._open(end, value, sure, linked)
             return
-        if not (flag or (linked and self.place.said)) and self.text[value : value + 2] in ("--", "/*"):
-            # So many comments that nobody looks what comes after them.
+        if sure == names.SURE and self.text.startswith("--", value) and not (flag or linked):
+            # An option, or a long comment before the value.
             self._mask_rest(value)
         elif self._is_literal_at(value):
             self._mask_value(end, value, start)
@@ -314,10 +334,16 @@ class Scan:
         flag = _OWN_FLAG.match(self.text, end) if self.place.said else None
         if flag:
             return flag.end(), True
+        declared = _DECLARED.match(self.text, end)
+        if declared:
+            return self._gap(declared.end()), True
         at = self._gap(end)
         cast = _CAST.match(self.text, at)
         if cast:
             at = self._gap(cast.end())
+        closed = None if self.place.said else _CLOSED.match(self.text, at)
+        if closed:
+            at = closed.end()
         found = _LINK.match(self.text, at)
         if found and (self.place.said or found.group() != ":"):
             behind = found.end()
@@ -375,6 +401,9 @@ class Scan:
         if self.place.said or self.roles:
             self.spills = self.spills or (_PLACEHOLDER.match(self.text, value) is not None and self.place.depth > 0)
         stop = self._value_end(value, of_address)
+        if self.place.said and self.text[value] == "[":
+            listed = self.text.find("]", stop)
+            stop = self._size if listed < 0 else listed
         self.ends_in_value = stop == self._size
         quote = self.text[value] if self.text[value] in "'\"" else "'"
         new = f"{quote}{MASK}{quote}" if self._quote_at(value) else MASK
@@ -448,8 +477,10 @@ class Scan:
         if end >= self._size:
             return self._size
         if self.text[end] in "'\"":
-            return end if self.place.said or end == start else -1
+            return end if self.place.said or self.roles or end == start else -1
         run = self.text[start:end]
+        if self.roles and run in (":", "=", "(", ":="):
+            return self._gap(end)
         if run[-1:] == "(" or run[-2:] == "||" or (len(run) < names.LONGEST and run.lower() in _SCHEMES):
             return self._gap(end)
         return -1

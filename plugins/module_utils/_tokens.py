@@ -13,9 +13,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-# White space and comments between two words: who looks ahead from each of them must not see all of the text each time.
-MANY_COMMENTS = 16
-
 GAP = "gap"
 COMMENT = "comment"
 STRING = "string"
@@ -87,10 +84,8 @@ def token_at(text: str, position: int, in_text: bool = False) -> Token:
 
 
 def skip_gap(text: str, position: int, in_text: bool = False) -> int:
-    """The position after white space and comments, or before another comment if there are very many."""
-    for _each in range(MANY_COMMENTS):
-        if not (text[position : position + 1].isspace() or text[position : position + 1] in ("-", "/")):
-            break
+    """The position after white space and comments."""
+    while text[position : position + 1].isspace() or text[position : position + 1] in ("-", "/"):
         token = token_at(text, position, in_text)
         if token.kind not in (GAP, COMMENT):
             break

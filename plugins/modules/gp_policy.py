@@ -76,7 +76,7 @@ options:
     description:
       - Replace each string and number in the query texts of the result by V(?).
       - Passwords, keys and tokens that a text names are always masked, such as what comes after C(PASSWORD), or is in a
-        connection string, an address, a header or JSON. What nothing names, such as a value of an C(INSERT), is not.
+        connection string, an address, a header or JSON. What nothing names, such as an argument of a function, is not.
     type: bool
     default: false
 notes:

@@ -231,3 +231,9 @@ def test_a_message_stays_readable_whatever_it_repeats() -> None:
     assert len(error.message) < 1000
     assert error.message.startswith("users: xxx")
     assert error.message.endswith("is not allowed; it is a name")
+
+
+def test_a_text_of_any_length_of_a_false_server_is_read_at_its_beginning() -> None:
+    """Each word role would begin a search to the end of the line."""
+    assert advice_for_connect("role " * 200_000) == ""
+    assert "login_user" in advice_for_connect('role "joe" does not exist ' + "role " * 200_000)

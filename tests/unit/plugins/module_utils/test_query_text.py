@@ -149,6 +149,17 @@ STATEMENTS = (
     "SELECT json_build_object('password', 'Zq7%Xk9', 'a', 1)",
     "SELECT a FROM t WHERE b ->> 'password' = 'Zq7%Xk9'",
     "SET my.token = 'Zq7%Xk9'",
+    "INSERT INTO users (name, password, a) VALUES ('joe', 'Zq7%Xk9', 'x'), ('billy', 'Zq7%Xk9', 'x')",
+    "DO $$BEGIN INSERT INTO users (token) VALUES ('Zq7%Xk9'); END$$",
+    "ALTER ROLE joe SET my.token TO Zq7%Xk9",
+    "ALTER ROLE joe PASSWORD('Zq7%Xk9')",
+    "ALTER ROLE joe PASSWORD : 'Zq7%Xk9'",
+    "SELECT a FROM t WHERE lower((password)) = 'Zq7%Xk9' AND b = 'y'",
+    "SELECT a FROM t WHERE (b, password) = ('a', 'Zq7%Xk9') AND b = 'y'",
+    "DO $_$ DECLARE v_password constant varchar(10) := 'Zq7%Xk9'; BEGIN NULL; END $_$",
+    'SELECT f(\'{"secrets": ["a", "Zq7%Xk9"], "b": 1}\')',
+    "SELECT f('<password>Zq7%Xk9</password>')",
+    "SELECT f('Server=x;Uid=a;Pwd=Zq7%Xk9;Database=c')",
     "SELECT a FROM u WHERE token = 'Zq7%Xk9' AND b = 'y'",
     "SELECT a FROM u WHERE token::text IN ('a', 'Zq7%Xk9') AND b = 'y'",
     "SELECT a FROM u WHERE password = crypt('Zq7%Xk9', salt) AND b = 'y'",
@@ -189,6 +200,10 @@ def test_wherever_the_server_cuts_it_no_part_of_a_secret_shows(statement: str) -
         ("COPY t FROM PROGRAM 'curl -u joe:x h'", "COPY t FROM PROGRAM 'curl -u joe:? h'"),
         ('SELECT \'{"token": "x", "a": 1}\'', 'SELECT \'{"token": "?", "a": 1}\''),
         (
+            "INSERT INTO u (a, token) VALUES (1, 'x'); SELECT 'y'",
+            "INSERT INTO u (a, token) VALUES (1, '?'); SELECT 'y'",
+        ),
+        (
             "DO 'BEGIN EXECUTE ''ALTER ROLE a PASSWORD ''''x''''''; PERFORM f(''y''); END'",
             "DO 'BEGIN EXECUTE ''ALTER ROLE a PASSWORD ''''?''''''; PERFORM f(''y''); END'",
         ),
@@ -214,6 +229,8 @@ def test_what_stands_around_a_secret_is_shown(statement: str, masked: str) -> No
         "CREATE EXTERNAL TABLE t (a int) LOCATION ('pxf://b/p?PROFILE=s3:text&SERVER=x') FORMAT 'CSV'",
         "GRANT SELECT ON passwords, login_tokens TO joe; SET SESSION AUTHORIZATION 'joe'",
         "SET password_encryption = 'on'",
+        "UPDATE t SET token = other, password = b.password WHERE lower(token) = other AND f(secret) IS NULL",
+        "INSERT INTO password_notes (a) VALUES ('x'); INSERT INTO t (b) VALUES ('y')",
         "SELECT count(*) FROM keys WHERE key = 'abc' AND primary_key = 'x' AND compass = 'y'",
         "SELECT 'forgot password' AS reason, count(*) FROM t",
         "SELECT a::timestamp, '12:30:00', 'x:y' FROM t WHERE token_id = 5",
@@ -258,8 +275,8 @@ def test_whatever_a_password_has_in_it(secret: str, form: str, quotes: list[str]
 # What somebody may write who wants a listing to take for ever.
 PIECES = (
     "password token secret_key 's3 ' '' \" \"\" E' \\ \\' $a$ $$ $ /* */ /**/ -- --password \n "
-    ":= => = : :: || ( ) [ , ; & ? . - to in like not curl -u --user a:b @ :// bearer authorization: role alter create "
-    "crypt( key. %s {} 0 1.2.3 sshpass x_ U&' -----BEGIN password'/**/"
+    ":= => = : :: || ( ) [ , ; & ? . - to in like not curl -u --user a:b @ :// bearer authorization: "
+    "role alter create insert values crypt( key. %s {} 0 1.2.3 sshpass x_ U&' -----BEGIN password'/**/"
 ).split(" ")
 
 
@@ -346,3 +363,10 @@ def test_never_longer_than_asked_and_never_a_failure(text: str, length: int, red
 def test_a_string_of_any_content_does_not_show(before: str, secret: str) -> None:
     quoted = "'" + (before + secret).replace("'", "''") + "'"
     assert secret not in redact_literals("SELECT " + quoted)
+
+
+@given(st.text(alphabet="QXZ'\\\"$/*- 1\n", max_size=12), st.sampled_from(sorted(QUOTED)), st.integers(0, 80))
+def test_wherever_it_is_cut_no_data_show(data: str, quote: str, cut: int) -> None:
+    text = f"select f({QUOTED[quote](data)}, a) -- {data}"
+    shown_part = redact_literals(text[:cut])
+    assert not set("QXZ") & set(shown_part.partition("\n")[0]), (text[:cut], shown_part)
