@@ -479,9 +479,8 @@ class Starved:
 
     def execute(self, _statement: str) -> Rows:
         if not self.mended:
-            raise StatementError("insufficient memory reserved for statement", "53000")
-        row = probe_row()
-        return Rows(tuple(row), [tuple(row.values())])
+            raise StatementError("insufficient memory reserved for statement", "53000", "SELECT 1")
+        return answered(probe_row())
 
     def remember_database(self, _oid: int) -> None:
         pass
