@@ -16,8 +16,7 @@ _BY_SQLSTATE: dict[str, str] = {
     "log in to the coordinator, and without that setting",
     "42501": "the login role lacks a privilege for this; see the table of permissions in the README",
     "42P01": "this engine has no such relation; check that the server is Greenplum 6 or newer, or Cloudberry",
-    "53000": "this database or role leaves its sessions too little memory (statement_mem, set with ALTER DATABASE or "
-    "ALTER ROLE); log in to another database, or set PGOPTIONS='-c statement_mem=125MB'",
+    "53000": "this login has too little memory for a statement; raise statement_mem, or leave it out of PGOPTIONS",
     "53300": "no connection is left, on the coordinator or on a segment; end idle sessions, or wait until some end",
     "55P03": "a lock could not be had in time; see who holds it with gp_process_info (blocked_by)",
     "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or find what holds it up, "

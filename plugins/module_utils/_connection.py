@@ -519,18 +519,24 @@ class Session:
         """Who has logged in; a pooler may log in to the server as somebody else."""
         return t.cast(str, self._connection.info.user)
 
-    def mend(self, settings: t.Mapping[str, str]) -> None:
-        """Have these settings too, which a database or a role has set otherwise; not those that the user wants so."""
-        theirs = _startup.settings_in(self._given_options())
+    def mend(self, settings: t.Mapping[str, str]) -> bool:
+        """Have these settings too, which a database or a role has set otherwise; not those that the user wants so.
+
+        Returns:
+            Whether there was something to mend.
+        """
         ours = [_startup.BYPASS] if self._queue == _PAST else []
-        self._mended.update({name: value for name, value in settings.items() if name not in [*theirs, *ours]})
-        if not self._mended:
-            return
+        kept = [*_startup.settings_in(self._given_options()), *ours, *self._mended]
+        new = {name: value for name, value in settings.items() if name not in kept}
+        if not new:
+            return False
+        self._mended.update(new)
         if self._pooled:
-            self._set(self._mended, self.deadline)
+            self._set(new, self.deadline)
         else:
             self.close()
             self._begin()
+        return True
 
     def remember_database(self, oid: int) -> None:
         """Take note of the database that was looked at, by what no renaming changes."""

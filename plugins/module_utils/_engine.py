@@ -32,6 +32,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._startup import (
     BYPASS,
+    ENOUGH_MEMORY,
     IF_OTHERWISE,
     NO_ROLE,
     is_same_role,
@@ -154,6 +155,7 @@ _VERSION_IN_TEXT = re.compile(
 )
 # What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
 _NOT_GREENPLUM = ("42P01", "42703")
+_TOO_LITTLE_MEMORY = "53000"
 _COORDINATOR = "-1"
 _TRIPLE = 3
 _UTILITY = "utility"
@@ -274,6 +276,8 @@ def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
     try:
         rows = session.execute(_probe_statement(needs))
     except StatementError as error:
+        if error.sqlstate == _TOO_LITTLE_MEMORY and session.mend(ENOUGH_MEMORY):
+            return _asked(session, needs)
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
                 f"the server at {session.where} is not Greenplum 6, Greenplum 7 or Cloudberry: "

@@ -39,6 +39,8 @@ _UNLESS_GIVEN = {
 }
 # Likewise, but not each engine knows them, and not each role may set them: only once they are seen to be otherwise.
 IF_OTHERWISE = {BYPASS: "off", "idle_session_timeout": "0"}
+# With very little, Greenplum 7 refuses each statement; so much is the engines' own default.
+ENOUGH_MEMORY = {"statement_mem": "125MB"}
 QUEUE_LIMIT = "gp_resource_group_queuing_timeout"
 # How long a full group is waited for before the queue is bypassed, and at most what part of the time. As long may a
 # session of Greenplum 7 wait with its end, after a function of mdb_toolkit, where its role may not bypass the queue.

@@ -30,6 +30,7 @@ OURS: dict[str, str] = {
     "role": "we would act as somebody else",
     "search_path": "functions and operators of others would be called",
     "standard_conforming_strings": "a backslash in a literal would begin an escape",
+    "statement_mem": "with very little, Greenplum 7 refuses each statement",
     "statement_timeout": "a statement would end too early, or never",
 }
 
@@ -55,7 +56,7 @@ LEFT: dict[str, tuple[str, ...]] = {
         *("gp_use_synchronize_seqscans_catalog_vacuum_full",),
     ),
     _MEMORY: (
-        *("work_mem", "hash_mem_multiplier", "temp_buffers", "*_work_mem", "statement_mem", "memory_spill_ratio"),
+        *("work_mem", "hash_mem_multiplier", "temp_buffers", "*_work_mem", "memory_spill_ratio"),
         *("gp_resgroup_memory_*", "gp_resqueue_memory_*", "gp_resource_group_enable_recalculate_query_mem"),
         *("gp_workfile_*", "memory_profiler_*", "vmem_process_interrupt", "gp_resgroup_print_operator_memory_limits"),
         *("gp_resqueue_print_operator_memory_limits",),

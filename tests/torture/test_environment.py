@@ -234,8 +234,9 @@ def test_tls_by_name_and_from_the_environment(
     authority, right, wrong = authorities
     name = "c-example.rw.mdb.example.net"
     with Encrypted(cluster, tls(authority, name)) as server:
-        login = {**server.login(cluster.login(cluster.admin)), "login_host": name, "ssl_mode": None}
-        login["connect_params"] = {"hostaddr": "127.0.0.1"}
+        login = {**server.login(cluster.login(cluster.admin)), "connect_params": {"hostaddr": "127.0.0.1"}}
+        del login["ssl_mode"], login["login_host"]
+        by_service, login = login, {**login, "login_host": name}
         environ = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(right)}
         assert not forge.run("gp_process_info", login, environ).outcome.failed
         both = tmp_path / "both.pem"
@@ -247,7 +248,6 @@ def test_tls_by_name_and_from_the_environment(
         assert "check ssl_mode and ca_cert" in said["msg"]
         service = tmp_path / "service.conf"
         service.write_text(f"[dwh]\nhost={name}\nsslmode=verify-full\nsslrootcert={right}\n", "utf-8")
-        by_service = {**login, "login_host": None}
         environ = {"PGSERVICE": "dwh", "PGSERVICEFILE": str(service)}
         assert not forge.run("gp_process_info", by_service, environ).outcome.failed
 

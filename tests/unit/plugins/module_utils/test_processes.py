@@ -12,7 +12,12 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils import _engine, _process_sql, _processes
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Rows, Session
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, GpopsError, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    DeadlineExceeded,
+    GpopsError,
+    OptionError,
+    StatementError,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 
 COLUMNS = {
@@ -126,8 +131,9 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
             assert (pid, search_path) == (4711, "pg_catalog")
             return False
 
-        def mend(self, settings: t.Mapping[str, str]) -> None:
+        def mend(self, settings: t.Mapping[str, str]) -> bool:
             assert settings == {}
+            return False
 
         def remember_database(self, oid: int) -> None:
             assert oid == 16384
@@ -456,3 +462,43 @@ def test_a_lock_table_without_an_answer_takes_no_new_session_before_there_is_som
     for _each in range(2):
         visit.execute("SELECT 1", visit.deadline)
         assert session.renewals == 1
+
+
+class Starved:
+    """A session that is refused for want of memory until there is enough, as far as the probe needs one."""
+
+    where = "gp port 5432"
+    pooled = False
+    login = "ops"
+    wanted_role = "none"
+    may_bypass: bool | None = None
+
+    def __init__(self, mendable: bool) -> None:
+        self._mendable = mendable
+        self.mended: dict[str, str] = {}
+
+    def execute(self, _statement: str) -> Rows:
+        if not self.mended:
+            raise StatementError("insufficient memory reserved for statement", "53000", "SELECT 1")
+        return answered(probe_row())
+
+    def remember_database(self, _oid: int) -> None:
+        pass
+
+    def heard(self, _pid: int, _search_path: str) -> bool:
+        return False
+
+    def mend(self, settings: t.Mapping[str, str]) -> bool:
+        self.mended.update(settings if self._mendable else {})
+        return self._mendable and bool(settings)
+
+
+def test_too_little_memory_is_mended() -> None:
+    session = Starved(mendable=True)
+    assert _engine.probe(t.cast(Session, session), "auto").role == "ops"
+    assert session.mended == {"statement_mem": "125MB"}
+
+
+def test_memory_that_the_operator_has_limited_himself() -> None:
+    with pytest.raises(StatementError, match="insufficient memory"):
+        _engine.probe(t.cast(Session, Starved(mendable=False)), "auto")

@@ -47,7 +47,7 @@ def test_a_full_group_is_waited_for_a_little_at_first() -> None:
 
 
 def test_each_setting_of_ours_says_why() -> None:
-    ours = {**_startup.fixed(None), **_startup.limits(30.0), **_startup.IF_OTHERWISE}
+    ours = {**_startup.fixed(None), **_startup.limits(30.0), **_startup.IF_OTHERWISE, **_startup.ENOUGH_MEMORY}
     assert {*ours, _startup.ROLE, _startup.CANARY[0]} == set(OURS)
     assert [name for name in OURS if why_left(name)] == []
 
