@@ -100,8 +100,8 @@ def compose(options: t.Mapping[str, t.Any], check_mode: bool, now: dt.datetime) 
 
 def _check_name(name: str) -> None:
     problem = _file_trust.name_problem(name)
-    if not problem and name.startswith("."):
-        problem = "it may not begin with a dot"
+    if not name or name.startswith("."):
+        problem = "it may neither be empty nor begin with a dot"
     if problem:
         raise OptionError("name", f"it is the name of a file without its suffix; {problem}")
 

@@ -96,6 +96,7 @@ def main() -> None:
     print(f"The HTML report that this demo leaves: {PAGE}", flush=True)
     print(f"Starting an embedded engine that speaks {profile} ...", flush=True)
     with Sandbox(profile=profile) as box:
+        print(f"The passwords of its roles, which are for this run only: {box.passwords}", flush=True)
         cluster = embedded(box)
         with Scene(cluster) as scene, contextlib.ExitStack() as last:
             # A second Ctrl-C does not interrupt the cleaning up after the first.

@@ -476,7 +476,7 @@ def test_a_report_that_cannot_be_written_hides_nothing(scene: Scene, tmp_path: P
         "gp_remediation_application_names": [runbooks.NAME],
         "gp_remediation_mode": "enforce",
         # At the beginning it can be written.
-        "gp_remediation_report_dir": "{{ '/dev/null/reports' if gp_remediation_result else 'reports' }}",
+        "gp_remediation_report_dir": "{{ '/dev/null/reports' if gp_remediation_result | default({}) else 'reports' }}",
     }
     done = play("gpops.toolkit.reap_idle_in_transaction", cluster, tmp_path, "-e", json.dumps(settings))
     assert done.returncode != 0

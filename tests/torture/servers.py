@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import os
 import re
 import socket
@@ -24,6 +25,7 @@ _DISPATCHED = re.compile(
     rb"\bSET (?!client_encoding)|FROM pg_catalog\.pg_locks|mdb_toolkit\.pg_locks\(|^(CREATE|ALTER|DROP) "
 )
 _OWN_PID = wire.frame(b"K", b"\0\0\0\1\0\0\0\1")
+_PASSWORD_PLEASE = wire.frame(b"R", b"\0\0\0\3")
 _AUTHENTICATED = wire.frame(b"R", b"\0\0\0\0")
 
 
@@ -193,6 +195,7 @@ class Pooler(Server):
         self._superuser = self._pool[0].get_parameter_status("is_superuser") or "off"
         self.statements = 0
         self._line = asyncio.Lock()
+        self._password = cluster.password(role)
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
@@ -203,6 +206,8 @@ class Pooler(Server):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await startup(reader, writer)
+        if not await self._knows_the_password(reader, writer):
+            return
         said = {
             "server_version": self._version,
             "is_superuser": self._superuser,
@@ -226,6 +231,17 @@ class Pooler(Server):
                 writer.write(await self._loop.run_in_executor(None, _asked, server, kind + head + body))
                 await self._loop.run_in_executor(None, _asked, server, wire.query("RESET ALL"))
             await writer.drain()
+
+    async def _knows_the_password(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """The pool is logged in, as superuser perhaps: else any user of the machine could use it."""
+        writer.write(_PASSWORD_PLEASE)
+        head = await reader.readexactly(5)
+        given = await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
+        if head[:1] == b"p" and hmac.compare_digest(given, self._password.encode() + b"\0"):
+            return True
+        writer.write(wire.error("28P01", "password authentication failed", "FATAL"))
+        await writer.drain()
+        return False
 
 
 def _asked(server: socket.socket, message: bytes) -> bytes:

@@ -416,6 +416,9 @@ def test_other_sessions_of_the_pool_are_sessions_like_any(cluster: Cluster) -> N
             "gp_process_info", {**pooler.login(cluster.login(cluster.admin)), "application_names": ["gpops_pool"]}
         )
         assert [record["pid"] in pooler.pids for record in said["processes"]] == [True]
+        # Nobody else of this machine is a superuser by it.
+        stranger = {**pooler.login(cluster.login(cluster.admin)), "login_password": cluster.admin + "?"}
+        refused("gp_process_info", stranger, "password authentication failed")
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
