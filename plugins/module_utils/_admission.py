@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions
+from ansible_collections.gpops.toolkit.plugins.module_utils import _admissions, _answers
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import BOOLEAN, COUNT, SMALL, TEXT
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
@@ -52,6 +53,21 @@ SELECT r.rolname AS name, r.rolconnlimit AS connection_limit, r.rolcanlogin AS l
   LEFT JOIN (SELECT usesysid, pg_catalog.count(*) AS connections FROM pg_catalog.pg_stat_activity GROUP BY usesysid) a
     ON a.usesysid = r.oid
 """
+_DATABASE_KINDS = {
+    "name": TEXT,
+    "connection_limit": SMALL,
+    "is_template": BOOLEAN,
+    "connections": COUNT,
+    "database": TEXT,
+    "login_role": TEXT,
+}
+_ROLE_KINDS = {
+    "name": TEXT,
+    "connection_limit": SMALL,
+    "login": BOOLEAN,
+    "is_superuser": BOOLEAN,
+    "connections": COUNT,
+}
 
 
 def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
@@ -82,8 +98,11 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
 
 def read(session: Session) -> _admissions.Server:
     """Who may connect to this server now."""
-    databases, roles = session.execute(_DATABASES).dicts(), session.execute(_ROLES).dicts()
-    return server_from(databases, roles)
+    databases, roles = session.execute(_DATABASES), session.execute(_ROLES)
+    found = _answers.records(databases, "the databases", _DATABASE_KINDS)
+    if not found:
+        raise _answers.bad("the databases", "there is none")
+    return server_from(found, _answers.records(roles, "the roles", _ROLE_KINDS))
 
 
 def server_from(

@@ -30,7 +30,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._advice import (
     advice_for_statement,
     is_queue_timeout,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import MAX_BYTES, MAX_ROWS, Rows, Texts
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
+    BadAnswer,
     ConnectError,
     ConnectionLost,
     DeadlineExceeded,
@@ -39,6 +41,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     OptionError,
     OtherDatabase,
     StatementError,
+    shortened,
 )
 
 # The rest composes statements with the driver's sql, and gets it from here.
@@ -184,17 +187,6 @@ class Deadline:
     def part(self, share: float) -> Deadline:
         """A deadline that ends after this share of the time that is left."""
         return Deadline(self.remaining() * share, self._clock)
-
-
-class Rows(t.NamedTuple):
-    """What a statement returned; text is always decoded, if need be with replacement characters."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[t.Any, ...]]
-
-    def dicts(self) -> list[dict[str, t.Any]]:
-        """Each row as a dictionary by column name."""
-        return [dict(zip(self.columns, row)) for row in self.rows]
 
 
 @contextlib.contextmanager
@@ -623,7 +615,7 @@ class Session:
         An owner of two databases may swap their names while no session is in them, such as between two of ours.
         """
         if not self._is_that_database and _OUTSIDE in self._text(statement):
-            if self._execute(_THIS_DATABASE, limit).rows != [(self.database_oid,)]:
+            if self._execute(_THIS_DATABASE, limit).rows != [(str(self.database_oid),)]:
                 raise OtherDatabase(
                     f"another database has the name of the one that was looked at on {self.where}; nothing of its "
                     "schemas was called"
@@ -636,13 +628,9 @@ class Session:
 
         def run() -> Rows:
             with self._connection.cursor() as cursor:
-                # Query texts of other databases may be in any encoding: decode them here, not in the driver.
-                psycopg2.extensions.register_type(psycopg2.extensions.BYTES, cursor)
+                _take_texts(cursor)
                 cursor.execute(text)
-                if cursor.description is None:
-                    return Rows((), [])
-                rows = [tuple(_decoded(value) for value in row) for row in cursor.fetchall()]
-                return Rows(tuple(column.name for column in cursor.description), rows)
+                return Rows((), []) if cursor.description is None else self._fetched(cursor)
 
         self._running = text
         self._texts = (*self._texts[-1:], text)
@@ -652,25 +640,55 @@ class Session:
             raise DeadlineExceeded(
                 f"{self.where} did not answer within {limit.seconds:.3g} s of timeout", statement=text
             ) from None
+        except BadAnswer:  # all of it has arrived
+            self._running = None
+            raise
         except psycopg2.Error as error:
             failure = self._failure(error, text)
-            if not isinstance(failure, ConnectionLost):
+            if not isinstance(failure, ConnectionLost) or self._is_at_rest():
                 self._running = None
             raise failure from None
         self._running = None
         return rows
 
+    def _is_at_rest(self) -> bool:
+        """Whether the server is done with what it was sent last."""
+        idle = psycopg2.extensions.TRANSACTION_STATUS_IDLE
+        return not self._connection.closed and self._connection.info.transaction_status == idle
+
+    def _fetched(self, cursor: t.Any) -> Rows:
+        """The rows, as texts, if they are not too many; the driver has them all by now, its own form is a small one."""
+        if cursor.rowcount > MAX_ROWS:
+            raise BadAnswer(f"{self.where} answered with {cursor.rowcount} rows; {MAX_ROWS} are read at most")
+        rows: list[Texts] = []
+        size = 0
+        try:
+            for row in cursor:
+                size += sum(len(value) for value in row if value is not None)
+                if size > MAX_BYTES:
+                    raise BadAnswer(
+                        f"{self.where} answered with more than {MAX_BYTES >> 20} MB, which are read at most"
+                    )
+                rows.append(tuple(_decoded(value) for value in row))
+            return Rows(tuple(column.name for column in cursor.description), rows)
+        except ValueError:  # of a type that the driver does not know
+            raise BadAnswer(f"{self.where} answered with a text that is not UTF-8") from None
+
     def _failure(self, error: t.Any, text: str) -> GpopsError:
         # On one line: the driver's own have several.
-        message = " ".join((error.diag.message_primary or str(error)).split())
-        if error.pgcode is None or self._connection.closed:
+        message = shortened(" ".join((error.diag.message_primary or str(error)).split()))
+        if self._connection.closed:
             return ConnectionLost(
                 f"the connection to {self.where} broke: {message}", sqlstate=error.pgcode, statement=text
+            )
+        if error.pgcode is None:
+            return BadAnswer(
+                f"{self.where} answered something that is no answer to a statement: {message}", statement=text
             )
         if is_queue_timeout(error.pgcode, message):
             return GroupFull(message, error.pgcode, text)
         advice = advice_for_statement(error.pgcode)
-        hint = error.diag.message_hint or ""
+        hint = shortened(error.diag.message_hint or "")
         words = f"the server refused a statement: {message} (SQLSTATE {error.pgcode})"
         return StatementError("; ".join(part for part in (words, hint, advice) if part), error.pgcode, text)
 
@@ -733,7 +751,7 @@ class Session:
 
     def warnings(self) -> list[str]:
         """What the server said by the way, such as C(WARNING: ...)."""
-        return [notice.strip() for notice in [*self._notices, *self._connection.notices]]
+        return [shortened(notice.strip()) for notice in [*self._notices, *self._connection.notices]]
 
     def close(self) -> None:
         """End the session; of one whose server does not answer the process there is ended, if there is time."""
@@ -795,6 +813,13 @@ def _dsn(params: t.Mapping[str, t.Any]) -> str:
         ) from None
 
 
+def _take_texts(cursor: t.Any) -> None:
+    """Have the driver make nothing of the values: query texts may be in any encoding, and a number need not be one."""
+    types = psycopg2.extensions
+    types.register_type(types.BYTES, cursor)
+    cursor.string_types.update(dict.fromkeys(types.string_types, types.BYTES))
+
+
 def _set(name: str, value: str) -> t.Any:
     """The statement for a setting of ours; nothing of a user is in it."""
     return sql.SQL(f"SET {name} = {{}}").format(sql.Literal(value))
@@ -805,7 +830,7 @@ def _quietly(call: t.Callable[[], object]) -> None:
         call()
 
 
-def _decoded(value: t.Any) -> t.Any:
+def _decoded(value: bytes | str | None) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 

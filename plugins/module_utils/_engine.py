@@ -12,13 +12,23 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _trust
+from ansible_collections.gpops.toolkit.plugins.module_utils import _answers, _trust
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import (
+    BOOLEAN,
+    COUNT,
+    PID,
+    SMALL,
+    TEXT,
+    Rows,
+    maybe,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import (
     GpopsError,
     GroupFull,
     OptionError,
     StatementError,
+    shortened,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._startup import (
     BYPASS,
@@ -111,6 +121,33 @@ SELECT r.rolname::text AS of_role, d.datname::text AS of_database, s.role
    AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
  ORDER BY s.setrole = 0, s.setdatabase = 0
 """
+_ROLES_SET_KINDS = {"of_role": maybe(TEXT), "of_database": maybe(TEXT), "role": TEXT}
+_PROBED = "what this server is"
+_KINDS = {
+    "version_text": TEXT,
+    "pid": PID,
+    "search_path": TEXT,
+    "role": TEXT,
+    "login": TEXT,
+    "is_superuser": BOOLEAN,
+    "login_is_superuser": BOOLEAN,
+    "role_group": maybe(TEXT),
+    "database": TEXT,
+    "database_oid": COUNT,
+    "max_connections": SMALL,
+    "reserved_connections": SMALL,
+    "views": TEXT,
+    "toolkit_usage": maybe(BOOLEAN),
+    "toolkit_trust": maybe(TEXT),
+    "toolkit_functions": maybe(TEXT),
+    "tells_blockers": BOOLEAN,
+    "has_mdb_admin": BOOLEAN,
+    "settings": maybe(TEXT),
+}
+_MORE_KINDS = {
+    GROUP_VIEWS: {"group_views": BOOLEAN, "group_views_trust": maybe(TEXT)},
+    MESSAGES: {"message_functions": maybe(TEXT)},
+}
 
 _VERSION_IN_TEXT = re.compile(
     r"\((?:(?:Greenplum|Greengage|Cloudberry) Database|Apache Cloudberry|WarehousePG)\s+(?P<version>[^\s)]+)"
@@ -118,6 +155,7 @@ _VERSION_IN_TEXT = re.compile(
 # What a plain PostgreSQL says to the probe: no pg_resgroup, no rolresgroup.
 _NOT_GREENPLUM = ("42P01", "42703")
 _COORDINATOR = "-1"
+_TRIPLE = 3
 _UTILITY = "utility"
 # pg_settings.context of what every role may set.
 _EVERY_ROLE = "user"
@@ -234,7 +272,7 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
 
 def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
     try:
-        rows = session.execute(_probe_statement(needs)).dicts()
+        rows = session.execute(_probe_statement(needs))
     except StatementError as error:
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
@@ -243,9 +281,10 @@ def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
                 **error.result,
             ) from None
         raise
-    if not rows:
+    if not rows.rows:
         raise GpopsError(f"{session.where}: the role of this session has been dropped")
-    content = _settings(rows[0]["settings"]).get("gp_contentid", (None, ""))[0]
+    answer = _answered(rows, needs)
+    content = _settings(answer["settings"]).get("gp_contentid", (None, ""))[0]
     if content not in (None, _COORDINATOR):
         # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
         # that is changed there differs from that of the other segments.
@@ -253,7 +292,7 @@ def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
             f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
             "log in to the coordinator"
         )
-    return rows[0]
+    return answer
 
 
 def _check_who(session: Session, row: t.Mapping[str, t.Any]) -> None:
@@ -273,7 +312,7 @@ def _check_who(session: Session, row: t.Mapping[str, t.Any]) -> None:
 
 def _roles_set(session: Session) -> list[tuple[str, str]]:
     try:
-        rows = session.execute(_ROLES_SET).dicts()
+        rows = _answers.records(session.execute(_ROLES_SET), "the settings of roles", _ROLES_SET_KINDS)
     except GroupFull:
         raise
     except StatementError:  # not for this role to read
@@ -334,6 +373,14 @@ def _set_otherwise(row: t.Mapping[str, t.Any]) -> dict[str, str]:
     }
 
 
+def _answered(rows: Rows, needs: t.Collection[str]) -> dict[str, t.Any]:
+    more = {name: kind for need in needs for name, kind in _MORE_KINDS[need].items()}
+    found = _answers.records(rows, _PROBED, {**_KINDS, **more})
+    if len(found) != 1:
+        raise _answers.bad(_PROBED, f"there are {len(found)} rows, not one")
+    return found[0]
+
+
 def _probe_statement(needs: t.Collection[str]) -> str:
     more = "".join(_MORE[each] for each in needs).format(groups_trust=_GROUPS_TRUST)
     return _PROBE.format(trust=_TOOLKIT_TRUST, more=more)
@@ -389,7 +436,9 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
 
 def _settings(text: str | None) -> dict[str, tuple[str, str]]:
     """C(a=1=user b=2=superuser) -> setting and context by name."""
-    triples = (word.split("=") for word in (text or "").split())
+    triples = [word.split("=") for word in (text or "").split()]
+    if not all(len(each) == _TRIPLE for each in triples):
+        raise _answers.bad(_PROBED, f"its settings are {shortened(text or '')}")
     return {name: (setting, context) for name, setting, context in triples}
 
 
@@ -484,7 +533,8 @@ def segments_down(session: Session, deadline: Deadline) -> tuple[int | None, str
     # A plain look into the catalog, which a full group does not stop.
     statement = "SELECT pg_catalog.count(*) FROM pg_catalog.gp_segment_configuration WHERE status = 'd'"
     try:
-        return int(session.execute(statement, deadline=deadline).rows[0][0]), None
+        rows = session.execute(statement, deadline=deadline)
+        return _answers.one(rows, "a number of segments", COUNT)[0], None
     except GroupFull:
         raise
     except StatementError as error:

@@ -35,12 +35,12 @@ class OptionError(GpopsError):
     """An option has a value that cannot be used; where it can be known, raised before anything is sent."""
 
     def __init__(self, option: str, problem: str, **result: t.Any) -> None:
-        super().__init__(f"{option}: {_shortened(problem)}", option=option, **result)
+        super().__init__(f"{option}: {shortened(problem)}", option=option, **result)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str, longest: int = _LONGEST) -> str:
     """A message that repeats a value of any length stays one that can be read."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[-(longest // 2) :]}"
 
 
 class ConnectError(GpopsError):
@@ -49,6 +49,10 @@ class ConnectError(GpopsError):
 
 class ConnectionLost(GpopsError):
     """The connection broke while a statement ran: what became of the statement is unknown."""
+
+
+class BadAnswer(ConnectionLost):
+    """The server answered something that cannot be read: what became of the statement is unknown."""
 
 
 class OtherDatabase(ConnectionLost):

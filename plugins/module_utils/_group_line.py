@@ -8,14 +8,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils import _answers, _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import (
+    BOOLEAN,
+    COUNT,
+    NUMBER,
+    PLAIN,
+    TEXT,
+    WHOLE,
+    WHOLE_IN_TEXT,
+    maybe,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, Session, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import is_text
+from ansible_collections.gpops.toolkit.plugins.module_utils._group_values import RANGES, TEXTS, is_text
 from ansible_collections.gpops.toolkit.plugins.module_utils._groups import Facts, Group, Step
 
 # The columns of the view that are not options.
@@ -68,6 +77,24 @@ SELECT pg_catalog.row_to_json(t)::text FROM (
   SELECT s.*, {_process_sql.seconds("s.total_queue_duration")} AS queue_seconds
     FROM gp_toolkit.gp_resgroup_status s) t
 """
+
+
+_GROUPS = "the resource groups"
+_STATUSES = "what goes on in the resource groups"
+_MEMBER_KINDS = {"rolname": TEXT, "rolsuper": BOOLEAN, "rsgname": maybe(TEXT)}
+_LIMIT_KINDS = {"rsgname": TEXT, "reslimittype": WHOLE, "value": maybe(TEXT)}
+_CONFIG_KINDS = {
+    **dict.fromkeys(RANGES, maybe(WHOLE_IN_TEXT)),
+    "groupname": TEXT,
+    "concurrency": WHOLE_IN_TEXT,
+    **dict.fromkeys(TEXTS, maybe(TEXT)),
+}
+_COUNTED = {"running": "num_running", "queueing": "num_queueing", "queued": "num_queued", "executed": "num_executed"}
+_STATUS_KINDS = {
+    **dict.fromkeys(("rsgname", "groupname"), maybe(TEXT)),
+    "queue_seconds": maybe(NUMBER),
+    **dict.fromkeys(_COUNTED.values(), maybe(WHOLE_IN_TEXT)),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,18 +153,27 @@ def read(session: Session, engine: Engine, with_tablespaces: bool = False) -> Re
     found = _read(session, engine)
     if not with_tablespaces:
         return found
-    tablespaces = dict(session.execute(_TABLESPACES).rows)
+    tablespaces = dict(_answers.tuples(session.execute(_TABLESPACES), "the tablespaces", TEXT, COUNT))
     return dataclasses.replace(found, facts=dataclasses.replace(found.facts, tablespaces=tablespaces))
 
 
 def _read(session: Session, engine: Engine) -> Reading:
     if engine.waits_in_group:
-        limits, columns, members, manager = session.execute(_READ_CATALOG).rows[0]
-        config = config_from(json.loads(limits or "[]"), json.loads(columns or "[]"))
+        answer = session.execute(_READ_CATALOG)
+        limits, columns, members, manager = _answers.one(answer, _GROUPS, maybe(TEXT), maybe(TEXT), maybe(TEXT), TEXT)
+        config = config_from(
+            _answers.json_records(limits, _GROUPS, _LIMIT_KINDS), _answers.json_names(columns, _GROUPS)
+        )
         if config is not None:
-            return reading_from(config, json.loads(members or "[]"), manager, engine)
-    row = session.execute(_READ).rows[0]
-    return reading_from(json.loads(row[0] or "[]"), json.loads(row[1] or "[]"), row[2], engine)
+            return _reading(config, members, manager, engine)
+    config_text, members, manager = _answers.one(session.execute(_READ), _GROUPS, maybe(TEXT), maybe(TEXT), TEXT)
+    return _reading(_answers.json_records(config_text, _GROUPS, {}, rest=maybe(PLAIN)), members, manager, engine)
+
+
+def _reading(config: t.Sequence[t.Mapping[str, t.Any]], members: str | None, manager: str, engine: Engine) -> Reading:
+    groups = _answers.checked(config, _GROUPS, _CONFIG_KINDS, rest=maybe(PLAIN))
+    _answers.unique((group["groupname"] for group in groups), _GROUPS)
+    return reading_from(groups, _answers.json_records(members, _GROUPS, _MEMBER_KINDS), manager, engine)
 
 
 def config_from(limits: t.Iterable[t.Mapping[str, t.Any]], columns: t.Iterable[str]) -> list[dict[str, t.Any]] | None:
@@ -185,17 +221,22 @@ def reading_from(
 
 def read_status(session: Session, deadline: Deadline | None = None) -> dict[str, GroupStatus]:
     """What goes on in each group, by name. It costs the engine about 300 ms, for it samples the CPU."""
-    rows = [json.loads(row[0]) for row in session.execute(_STATUS, deadline=deadline).rows]
-    return {row.get("rsgname") or row["groupname"]: _status_from(row) for row in rows}
+    rows = _answers.tuples(session.execute(_STATUS, deadline=deadline), _STATUSES, TEXT)
+    found = [_answers.json_record(row[0], _STATUSES, _STATUS_KINDS) for row in rows]
+    return {_name_of(row): _status_from(row) for row in found}
+
+
+def _name_of(row: t.Mapping[str, t.Any]) -> str:
+    name: str | None = row.get("rsgname") or row.get("groupname")
+    if not name:
+        raise _answers.bad(_STATUSES, "a group has no name")
+    return name
 
 
 def _status_from(row: t.Mapping[str, t.Any]) -> GroupStatus:
     return GroupStatus(
-        running=int(row["num_running"] or 0),
-        queueing=int(row["num_queueing"] or 0),
-        queued=int(row["num_queued"] or 0),
-        executed=int(row["num_executed"] or 0),
-        queue_seconds=float(row["queue_seconds"] or 0),
+        **{field: int(row.get(column) or 0) for field, column in _COUNTED.items()},
+        queue_seconds=float(row.get("queue_seconds") or 0),
     )
 
 

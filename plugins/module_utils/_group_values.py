@@ -17,7 +17,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import Optio
 INT_MAX = 2**31 - 1
 _LAST_CORE = 1024  # the engines parse no higher number
 UNSET = "-1"
-_TEXTS = ("cpuset", "io_limit")
+TEXTS = ("cpuset", "io_limit")
 INTEGER = re.compile(r"-?\d+\Z", re.ASCII)
 _CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?\Z", re.ASCII)
 _IO_SETTING = re.compile(r"(\w+)\s*=\s*(\d+|max)\Z", re.ASCII | re.IGNORECASE)
@@ -73,7 +73,7 @@ RANGES = {
 
 def is_text(option: str, value: str) -> bool:
     """Whether the statement takes this value as a string and not as a number."""
-    return option in _TEXTS or not INTEGER.match(value)
+    return option in TEXTS or not INTEGER.match(value)
 
 
 def canonical_cpuset(option: str, text: str) -> str:

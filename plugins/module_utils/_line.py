@@ -12,6 +12,16 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils import _answers
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import (
+    ANYTHING,
+    INSTANT,
+    PID,
+    TEXT,
+    WHOLE,
+    Rows,
+    maybe,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._engine import NATIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
@@ -20,6 +30,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._processes import Ba
 from ansible_collections.gpops.toolkit.plugins.module_utils._victims import CANCELLED
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import Visit
 
+_LOOK = "a look at processes"
 _IDENTITY = ("sess_id", "backend_start", "query_start", "state")
 
 
@@ -44,9 +55,9 @@ class ServerLine:
                 "cannot be told from another one; set toolkit to native"
             )
 
-    def _execute(self, statement: t.Any, source: str) -> list[tuple[t.Any, ...]]:
+    def _execute(self, statement: t.Any, source: str) -> Rows:
         # Half of what is left: if the server goes silent, there is time to look again from a new connection.
-        return self._visit.execute(statement, self._deadline, source, share=0.5).rows
+        return self._visit.execute(statement, self._deadline, source, share=0.5)
 
     def renew(self) -> None:
         """Take a new session in place of this one."""
@@ -66,10 +77,7 @@ class ServerLine:
             f"SELECT a.pid, a.sess_id, {instant('a.backend_start')}, {instant('a.query_start')}, a.state "
             f"FROM {activity_source(self._engine, source)} a WHERE a.pid IN ({{}})"
         ).format(wanted)
-        return {
-            row[0]: Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
-            for row in self._execute(statement, source)
-        }
+        return seen(self._execute(statement, source))
 
     def signal(self, victims: t.Sequence[Backend], state: str) -> dict[int, t.Any]:
         """Signal those that are still the very same session, and for a cancel the very same running statement.
@@ -80,7 +88,8 @@ class ServerLine:
         Returns:
             What the engine's function returned, by pid; a pid that was another session or none is not in it.
         """
-        return {row[0]: row[1] for row in self._execute(self.statement(victims, state), self._engine.interface)}
+        answer = self._execute(self.statement(victims, state), self._engine.interface)
+        return dict(_answers.tuples(answer, "what became of the signals", PID, ANYTHING))
 
     def statement(self, victims: t.Sequence[Backend], state: str) -> t.Any:
         """The statement that checks and signals."""
@@ -99,6 +108,16 @@ class ServerLine:
             f"JOIN (VALUES {{victims}}) v ({', '.join(names)}) ON {same} "
             f"WHERE a.pid <> pg_catalog.pg_backend_pid(){running}"
         ).format(message=message, victims=sql.SQL(", ").join([_row(victim, names) for victim in victims]))
+
+
+def seen(answer: Rows) -> dict[int, Backend]:
+    """PURE: what the server answered to a look -> the processes."""
+    rows = _answers.tuples(answer, _LOOK, PID, WHOLE, maybe(INSTANT), maybe(INSTANT), maybe(TEXT))
+    _answers.unique((row[0] for row in rows), _LOOK)
+    return {
+        pid: Backend(pid=pid, sess_id=sess_id, backend_start=start, query_start=query_start, state=state)
+        for pid, sess_id, start, query_start, state in rows
+    }
 
 
 def _row(victim: Backend, names: t.Sequence[str]) -> t.Any:

@@ -10,11 +10,22 @@ only if somebody may wait.
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils import _identity, _process_sql
+from ansible_collections.gpops.toolkit.plugins.module_utils import _answers, _identity, _process_sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._advice import is_out_of_memory
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import (
+    BOOLEAN,
+    INSTANT,
+    NUMBER,
+    PID,
+    PID_OR_NONE,
+    PIDS,
+    TEXT,
+    WHOLE,
+    Rows,
+    maybe,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
@@ -71,6 +82,25 @@ _PLAIN_FIELDS = (
     "is_superuser",
 )
 _AGE_FIELDS = ("session_age", "transaction_age", "query_age", "state_age")
+_LISTED = "the list of processes"
+_LOCKED = "the lock table"
+_ROW_KINDS = {
+    "pid": PID,
+    "sess_id": WHOLE,
+    **dict.fromkeys(("usename", "datname", "application_name", "client_addr", "state", "query"), maybe(TEXT)),
+    **dict.fromkeys(("waiting_reason", "wait_event_type", "wait_event", "running_group", "role_group"), maybe(TEXT)),
+    **dict.fromkeys(("backend_start", "xact_start", "query_start", "state_change"), maybe(INSTANT)),
+    **dict.fromkeys((*_AGE_FIELDS, "queue_seconds"), maybe(NUMBER)),
+    **dict.fromkeys(("waiting", "is_superuser"), maybe(BOOLEAN)),
+}
+_LOCK_KINDS = {
+    "session": WHOLE,
+    **dict.fromkeys(("tag", "locktype", "mode"), TEXT),
+    "granted": BOOLEAN,
+    "since": maybe(NUMBER),
+    "pid": maybe(PID_OR_NONE),
+    "writer": maybe(BOOLEAN),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,9 +219,34 @@ def _read_processes(visit: Visit, deadline: Deadline, query_length: int) -> _Row
     """All rows; by the interface that shows most, if the plain view hides some."""
     while True:
         text = _process_sql.processes(visit.engine, visit.source, query_length)
-        rows: _Rows = [row for part in visit.execute(text, deadline, visit.source).rows[0] for row in json.loads(part)]
+        rows = rows_from(visit.execute(text, deadline, visit.source))
         if not any(_is_hidden(row) for row in rows) or not visit.look_closer():
             return rows
+
+
+def rows_from(answer: Rows) -> _Rows:
+    """PURE: what the server answered -> the rows of the process list; of several lists, what the first ones lack."""
+    texts = _answers.one(answer, _LISTED, *[TEXT] * max(len(answer.columns), 1))
+    found: dict[int, dict[str, t.Any]] = {}
+    for text in texts:
+        rows = _answers.json_records(text, _LISTED, _ROW_KINDS)
+        _answers.unique((row["pid"] for row in rows), _LISTED)
+        found = {**{row["pid"]: row for row in rows}, **found}
+    return list(found.values())
+
+
+def locks_from(answer: Rows) -> LockTable:
+    """PURE: what the server answered -> the lock table."""
+    locks, told = _answers.one(answer, _LOCKED, TEXT, TEXT)
+    rows = _answers.json_records(locks, _LOCKED, _LOCK_KINDS)
+    blockers = _answers.json_record(told, _LOCKED, {}, rest=maybe(PIDS))
+    known = {int(pid): pids or [] for pid, pids in blockers.items() if pid.isascii() and pid.isdigit()}
+    return LockTable(tuple(_lock_from(row) for row in rows), known)
+
+
+def _lock_from(row: dict[str, t.Any]) -> LockRow:
+    # Where it is not told, nothing is said of it.
+    return LockRow(**{**row, "writer": row.get("writer") is not False})
 
 
 def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable:
@@ -201,15 +256,13 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
     blocked = [row["pid"] for row in processes if row.get("wait_event_type") == "Lock"]
     text = _process_sql.locks(visit.engine, blocked)
     try:
-        rows = visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE).rows[0]
+        return locks_from(visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE))
     except StatementError as error:
         return LockTable(problem=_why_no_locks(visit, error))
     except GpopsError as error:
         # The list stands. Nobody waits for a new session unless there is something to ask it.
         visit.leave_session()
         return LockTable(problem=error.message)
-    told = {int(pid): pids for pid, pids in json.loads(rows[1]).items()}
-    return LockTable(tuple(LockRow(**row) for row in json.loads(rows[0])), told)
 
 
 def _why_no_locks(visit: Visit, error: StatementError) -> str:

@@ -42,6 +42,8 @@ _UNSEEN = (
     "a process with this pid is there, and this role may not see any more whether it is the same one; look again as a "
     "role that may"
 )
+# Classes of errors by which a statement or a function refuses what it was asked for.
+_BEFORE_THE_SIGNAL = ("0A", "0L", "22", "28", "42", "P0")
 _LOST = (ConnectionLost, DeadlineExceeded, ConnectError)
 
 
@@ -164,12 +166,22 @@ class _Run:
                 # One that may not be signalled ends the statement, after others were: one by one then.
                 self._may_have_hit(victims)
                 return [sent for victim in victims for sent in self._send([victim], state)]
-            self._endings[victims[0].pid] = Ending(REFUSED, error.message, self._was(victims[0]), error.sqlstate)
+            self._endings[victims[0].pid] = self._after_refusal(victims[0], state, error)
             return []
         sent = [victim for victim in victims if victim.pid in returned and returned[victim.pid] is not False]
         self._sent.update({victim.pid: True for victim in sent})
         self._explain([victim for victim in victims if victim not in sent], returned, state)
         return sent
+
+    def _after_refusal(self, victim: Backend, state: str, error: StatementError) -> Ending:
+        """What became of one whose statement failed: most errors come before the signal, some may come after it."""
+        if (error.sqlstate or "")[:2] not in _BEFORE_THE_SIGNAL:
+            self._may_have_hit([victim])
+            with contextlib.suppress(GpopsError):
+                if _done(victim, self._line.look([victim.pid]).get(victim.pid), state):
+                    reason = f"{_SIGNALLED[None]}: {error.message}; a look shows that it ended"
+                    return Ending(state, reason, self._was(victim), error.sqlstate)
+        return Ending(REFUSED, error.message, self._was(victim), error.sqlstate)
 
     def _was(self, victim: Backend) -> bool | None:
         """Whether it was signalled in this run, V(none) if that is unknown."""

@@ -11,8 +11,10 @@ either: to rename, drop or give away a schema or a function takes its owner, and
 
 from __future__ import annotations
 
-import json
 import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils import _answers
+from ansible_collections.gpops.toolkit.plugins.module_utils._answers import TEXT
 
 # What is strange, in words, and what a superuser does about it.
 _STRANGE = {
@@ -28,6 +30,8 @@ _MENDS = {
     "view": "give view {name} to a superuser",
 }
 _MOST_WORDS = 3
+_WHAT = "a list of who owns what"
+_KINDS = {"what": TEXT, "name": TEXT, "role": TEXT}
 
 _STRANGERS = """(SELECT pg_catalog.json_agg(w)::text FROM ({parts}
          ) w WHERE w.rolsuper IS NOT TRUE)"""
@@ -73,9 +77,12 @@ def why_not(found: str | None) -> str | None:
     Args:
         found: What the subselect found.
     """
-    each_one = json.loads(found or "[]")
+    each_one = _answers.json_records(found, _WHAT, _KINDS)
     if not each_one:
         return None
+    unknown = [each["what"] for each in each_one if each["what"] not in _STRANGE]
+    if unknown:
+        raise _answers.bad(_WHAT, f"there is {unknown[0]!r} among it")
     words = [_STRANGE[each["what"]].format(**each) for each in each_one]
     mends = list(dict.fromkeys(_MENDS[each["what"]].format(**each) for each in each_one))
     more = f" and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""

@@ -212,7 +212,7 @@ class Server:
             return Rows((), [])
         self.asked.append(statement)
         if "pg_tablespace" in statement:
-            return Rows(("spcname", "oid"), sorted(NUMBERS.items()))
+            return Rows(("spcname", "oid"), [(name, str(oid)) for name, oid in sorted(NUMBERS.items())])
         limits = {"concurrency": "20", "cpu_max_percent": "20", "cpuset": "-1", "io_limit": self.shown}
         config = json.dumps([{"groupid": "6437", "groupname": "etl", **limits}])
         return Rows(("config", "members", "manager"), [(config, "[]", "group-v2")])

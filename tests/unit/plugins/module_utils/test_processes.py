@@ -65,6 +65,13 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
     }
 
 
+def answered(row: t.Mapping[str, t.Any]) -> Rows:
+    """A row of the probe as the server writes it, in the order in which it is asked for."""
+    texts = {name: {True: "t", False: "f", None: None}.get(value, str(value)) for name, value in row.items()}
+    columns = tuple(_engine._KINDS)
+    return Rows(columns, [tuple(texts[name] for name in columns)])
+
+
 def process_row(**more: t.Any) -> dict[str, t.Any]:
     row: dict[str, t.Any] = dict.fromkeys(
         [
@@ -113,8 +120,7 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
 
         def execute(self, _statement: str) -> Rows:
             ours = "" if content is None else f"gp_contentid={content}=postmaster"
-            row = probe_row(settings=ours)
-            return Rows(tuple(row), [tuple(row.values())])
+            return answered(probe_row(settings=ours))
 
         def heard(self, pid: int, search_path: str) -> bool:
             assert (pid, search_path) == (4711, "pg_catalog")
