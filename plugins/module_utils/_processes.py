@@ -31,6 +31,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import Gpops
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
     RESOURCE_QUEUE,
     Lock,
+    modes_waited_for,
     waiting_sessions,
     who_blocks_whom,
 )
@@ -138,6 +139,8 @@ class Backend:
     is_superuser: bool | None = None
     kind: str = _identity.SESSION
     hidden: bool = False
+    # In which modes it waits for relations; no field of the results.
+    waits_for_modes: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -385,6 +388,7 @@ def _with_blockers(
     waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
     ages = {backend.pid: backend.wait_age for backend in backends}
     blocked = who_blocks_whom(locks, ages, _told_of_sessions(told, who))
+    modes = modes_waited_for(locks)
     blocking: dict[int, set[int]] = {}
     for waiter, holders in blocked.items():
         for holder in holders:
@@ -394,6 +398,7 @@ def _with_blockers(
             backend,
             blocked_by=tuple(sorted(blocked.get(backend.pid, set()))),
             blocks=tuple(sorted(blocking.get(backend.pid, ()))),
+            waits_for_modes=modes.get(backend.pid, ()),
             wait_age=_age(waits[backend.pid]) if backend.pid in waits else backend.wait_age,
         )
         for backend in backends
