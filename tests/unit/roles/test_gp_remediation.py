@@ -82,6 +82,8 @@ def default_in_force(entry_point: str, option: str) -> t.Any:
     runbook = RUNBOOKS.get(entry_point, {})
     if option == "min_query_age" and entry_point == "cancel_long_queries":
         return "1h"
+    if option == "waits_for_modes" and entry_point == "cancel_waiting_ddl":
+        return ["AccessExclusiveLock", "ShareRowExclusiveLock", "ShareLock"]
     if option == "max_share":
         return runbook.get("max_share")
     if PREFIX + option in DEFAULTS:
