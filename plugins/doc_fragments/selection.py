@@ -74,6 +74,27 @@ options:
       - resource_queue
       - replication
       - any
+  waits_for_modes:
+    description:
+      - The session waits for a lock on a table, an index or another relation in one of these modes, on the coordinator
+        or on a segment.
+      - That tells what a session is about whatever its text is. V(AccessExclusiveLock) is what most forms of
+        C(ALTER TABLE) take, C(DROP), C(TRUNCATE), C(CLUSTER), C(REINDEX), C(VACUUM FULL) and C(LOCK TABLE);
+        V(ShareLock) is C(CREATE INDEX); V(ShareRowExclusiveLock) is C(CREATE TRIGGER) and a new foreign key;
+        V(ShareUpdateExclusiveLock) is C(VACUUM), C(ANALYZE) and C(CREATE INDEX CONCURRENTLY).
+      - V(RowExclusiveLock) is C(INSERT), C(UPDATE) and C(DELETE). On Greenplum the latter two take V(ExclusiveLock)
+        while the global deadlock detector is off.
+    type: list
+    elements: str
+    choices:
+      - AccessShareLock
+      - RowShareLock
+      - RowExclusiveLock
+      - ShareUpdateExclusiveLock
+      - ShareLock
+      - ShareRowExclusiveLock
+      - ExclusiveLock
+      - AccessExclusiveLock
   query_regex:
     description:
       - Python regular expression, searched for anywhere in the query text, of which the first 100,000 characters are
@@ -121,6 +142,8 @@ options:
   exclude_application_names:
     description:
       - Leave out these application names, each exact or a glob.
+      - Everybody can call a session by any name, so this spares whoever wants to be spared. To protect, use
+        O(exclude_users).
     type: list
     elements: str
   exclude_resource_groups:
@@ -137,6 +160,7 @@ options:
     description:
       - Leave out sessions with such a query text, and those with a text of more than 100,000 characters, of which the
         rest is unknown.
+      - As everybody can write any text, this spares whoever wants to be spared.
     type: str
 notes:
   - Criteria are combined with AND, the entries of a list with OR, and an exclusion always wins.

@@ -58,10 +58,20 @@ options:
     default: false
   protected_applications:
     description:
-      - Sessions with these application names are spared, each exact or a glob.
+      - Sessions of superusers and of O(protected_application_users) with these application names are spared, each exact
+        or a glob.
+      - Everybody can call a session by any name. So the names protect nobody else, and a warning says if a session that
+        is to end has one.
     type: list
     elements: str
     default: [gpbackup*, gprestore*, gpexpand*, pg_dump*]
+  protected_application_users:
+    description:
+      - Users, each exact or a glob, whose sessions O(protected_applications) spares as well, such as the one that makes
+        the backups. Their name alone spares nobody.
+    type: list
+    elements: str
+    default: []
   victim_message:
     description:
       - In a task, C(message) is the same option. Ansible keeps that name from modules, so an action plugin hands it on.

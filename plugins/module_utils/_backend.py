@@ -45,6 +45,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
         "elements": "str",
         "default": ["gpbackup*", "gprestore*", "gpexpand*", "pg_dump*"],
     },
+    "protected_application_users": {"type": "list", "elements": "str", "default": []},
     "victim_message": {"type": "str"},
     "ignore_survivors": {"type": "bool", "default": False},
     "redact_literals": {"type": "bool", "default": False},
@@ -84,6 +85,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         verdicts = _look(found, request, options)
         _check_cap(verdicts, options)
         said = _engine.toolkit_warnings(engine) + warnings(engine, options)
+        said += _victims.unprotected_names(verdicts, request.policy)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
             line = ServerLine(found, deadline, options["victim_message"])
@@ -115,6 +117,7 @@ def understand(options: t.Mapping[str, t.Any]) -> Request:
         victims=options["victims"],
         protected_users=tuple(options["protected_users"]),
         protected_applications=tuple(options["protected_applications"]),
+        protected_application_users=tuple(options["protected_application_users"]),
         allow_superusers=options["allow_superusers"],
     )
     _victims.check(policy)
@@ -144,7 +147,9 @@ def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> lis
     length = request.selection.query_length(QUERY_LENGTH)
     snapshot = _processes.read(found, found.deadline, with_locks, length)
     if with_locks and snapshot.locks_problem:
-        raise GpopsError(f"blocking, waiting_for and min_wait_age cannot be judged: {snapshot.locks_problem}")
+        raise GpopsError(
+            f"blocking, waiting_for, waits_for_modes and min_wait_age cannot be judged: {snapshot.locks_problem}"
+        )
     with found.deadline.enforced(request.selection.too_slow, _selection.LEAST_SECONDS):
         return choose(snapshot.backends, request, options, snapshot.who)
 
@@ -312,7 +317,7 @@ def _record(
 ) -> dict[str, t.Any]:
     """PURE: a session with what became of it; without an ending, what would."""
     victim = dataclasses.asdict(verdict.backend)
-    for name in ("hidden", "blocked_by", "blocks"):
+    for name in ("hidden", "waits_for_modes", "blocked_by", "blocks"):
         del victim[name]
     victim["query"] = shown(verdict.backend.query, QUERY_LENGTH, options["redact_literals"])
     if ending is not None:

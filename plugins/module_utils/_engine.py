@@ -122,7 +122,7 @@ SELECT r.rolname::text AS of_role, d.datname::text AS of_database, s.role
    AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
  ORDER BY s.setrole = 0, s.setdatabase = 0
 """
-_ROLE_KINDS = {"of_role": maybe(TEXT), "of_database": maybe(TEXT), "role": TEXT}
+_ROLES_SET_KINDS = {"of_role": maybe(TEXT), "of_database": maybe(TEXT), "role": TEXT}
 _PROBED = "what this server is"
 _KINDS = {
     "version_text": TEXT,
@@ -285,6 +285,8 @@ def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
                 **error.result,
             ) from None
         raise
+    if not rows.rows:
+        raise GpopsError(f"{session.where}: the role of this session has been dropped")
     answer = _answered(rows, needs)
     content = _settings(answer["settings"]).get("gp_contentid", (None, ""))[0]
     if content not in (None, _COORDINATOR):
@@ -314,7 +316,7 @@ def _check_who(session: Session, row: t.Mapping[str, t.Any]) -> None:
 
 def _roles_set(session: Session) -> list[tuple[str, str]]:
     try:
-        rows = _answers.records(session.execute(_ROLES_SET), "the roles that sessions begin with", _ROLE_KINDS)
+        rows = _answers.records(session.execute(_ROLES_SET), "the settings of roles", _ROLES_SET_KINDS)
     except GroupFull:
         raise
     except StatementError:  # not for this role to read

@@ -92,8 +92,8 @@ _CONFIG_KINDS = {
 _COUNTED = {"running": "num_running", "queueing": "num_queueing", "queued": "num_queued", "executed": "num_executed"}
 _STATUS_KINDS = {
     **dict.fromkeys(("rsgname", "groupname"), maybe(TEXT)),
-    **dict.fromkeys(_COUNTED.values(), maybe(WHOLE_IN_TEXT)),
     "queue_seconds": maybe(NUMBER),
+    **dict.fromkeys(_COUNTED.values(), maybe(WHOLE_IN_TEXT)),
 }
 
 

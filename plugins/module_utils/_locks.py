@@ -31,6 +31,8 @@ _CONFLICTS: dict[str, frozenset[str]] = {
 }
 # A tag begins with the segment.
 _ON_COORDINATOR = "-1/"
+_RELATION = "relation"
+MODES = tuple(_CONFLICTS)
 # Counted, not exclusive: such a wait has no single holder.
 RESOURCE_QUEUE = "resource queue"
 
@@ -61,6 +63,18 @@ def conflicting(mode: str, other: str) -> bool:
 def waiting_sessions(locks: t.Iterable[Lock]) -> dict[int, str]:
     """The sessions that wait for a lock somewhere in the cluster, with the type of that lock."""
     return {lock.session: lock.locktype for lock in locks if not lock.granted}
+
+
+def modes_waited_for(locks: t.Iterable[Lock]) -> dict[int, tuple[str, ...]]:
+    """The sessions that wait for a table, an index or the like, with the modes in which they want it.
+
+    What a session runs can be written in any way, and what it waits for cannot.
+    """
+    found: dict[int, set[str]] = {}
+    for lock in locks:
+        if not lock.granted and lock.locktype == _RELATION:
+            found.setdefault(lock.session, set()).add(lock.mode)
+    return {session: tuple(sorted(modes)) for session, modes in found.items()}
 
 
 def who_blocks_whom(

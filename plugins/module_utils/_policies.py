@@ -297,7 +297,7 @@ def after(moment: _goals.Moment, ended: t.Collection[Backend], state: str) -> _g
     )
 
 
-_NO_WAIT: dict[str, t.Any] = {"waiting": False, "waiting_reason": None, "wait_age": None}
+_NO_WAIT: dict[str, t.Any] = {"waiting": False, "waiting_reason": None, "wait_age": None, "waits_for_modes": ()}
 _FREE: dict[str, t.Any] = {**_NO_WAIT, "blocked_by": (), "blocks": ()}
 _AT_REST: dict[str, t.Any] = {**_FREE, "state_age": 0.0, "xact_start": None, "transaction_age": None}
 

@@ -325,6 +325,8 @@ class _Job:
                 found = _backend.choose(moment.backends, rule.request, rule.options, moment.who)
             step = _policies.step(rule, moment, found, self._past, account.tried)
         account.relieved = step.relieved
+        chosen = [verdict for verdict in step.verdicts if verdict.backend in step.now]
+        self._say(_victims.unprotected_names(chosen, rule.request.policy))
         return step
 
     def _wants_locks(self, rule: _policies.Rule) -> bool:

@@ -16,7 +16,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._query_text import s
 from ansible_collections.gpops.toolkit.plugins.module_utils._visit import visit
 
 FIELDS: tuple[str, ...] = tuple(
-    field.name for field in dataclasses.fields(_processes.Backend) if field.name != "hidden"
+    field.name for field in dataclasses.fields(_processes.Backend) if field.name not in ("hidden", "waits_for_modes")
 )
 _LOCK_FIELDS = ("blocked_by", "blocks")
 # A wait for a lock on a segment shows in the lock table only.
@@ -59,8 +59,9 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     with visit(options) as found:
         engine = found.engine
         snapshot = _processes.read(found, found.deadline, with_locks, _query_length(options, selection))
-    if options.get("blocking") and snapshot.locks_problem:
-        raise OptionError("blocking", f"who blocks whom is unknown: {snapshot.locks_problem}")
+    for option in ("blocking", "waits_for_modes"):
+        if options.get(option) and snapshot.locks_problem:
+            raise OptionError(option, f"who waits for whom is unknown: {snapshot.locks_problem}")
     with found.deadline.enforced(selection.too_slow, _selection.LEAST_SECONDS):
         chosen = selection.choose(snapshot.backends)
     return result(options, chosen, engine, snapshot), warnings(engine, snapshot, with_locks)

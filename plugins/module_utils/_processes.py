@@ -31,6 +31,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._errors import Gpops
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
     RESOURCE_QUEUE,
     Lock,
+    modes_waited_for,
     waiting_sessions,
     who_blocks_whom,
 )
@@ -88,7 +89,6 @@ _ROW_KINDS = {
     "pid": PID,
     "sess_id": WHOLE,
     **dict.fromkeys(("usename", "datname", "application_name", "client_addr", "state", "query"), maybe(TEXT)),
-    "client_port": maybe(WHOLE),
     **dict.fromkeys(("waiting_reason", "wait_event_type", "wait_event", "running_group", "role_group"), maybe(TEXT)),
     **dict.fromkeys(("backend_start", "xact_start", "query_start", "state_change"), maybe(INSTANT)),
     **dict.fromkeys((*_AGE_FIELDS, "queue_seconds"), maybe(NUMBER)),
@@ -100,7 +100,7 @@ _LOCK_KINDS = {
     "granted": BOOLEAN,
     "since": maybe(NUMBER),
     "pid": maybe(PID_OR_NONE),
-    "writer": BOOLEAN,
+    "writer": maybe(BOOLEAN),
 }
 
 
@@ -139,6 +139,8 @@ class Backend:
     is_superuser: bool | None = None
     kind: str = _identity.SESSION
     hidden: bool = False
+    # In which modes it waits for relations; no field of the results.
+    waits_for_modes: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,22 +228,28 @@ def _read_processes(visit: Visit, deadline: Deadline, query_length: int) -> _Row
 
 
 def rows_from(answer: Rows) -> _Rows:
-    """PURE: what the server answered -> the rows of the process list."""
+    """PURE: what the server answered -> the rows of the process list; of several lists, what the first ones lack."""
     texts = _answers.one(answer, _LISTED, TEXT, TEXT)
-    rows = [row for text in texts for row in _answers.json_records(text, _LISTED, _ROW_KINDS)]
-    _answers.unique((row["pid"] for row in rows), _LISTED)
-    return rows
+    found: dict[int, dict[str, t.Any]] = {}
+    for text in texts:
+        rows = _answers.json_records(text, _LISTED, _ROW_KINDS)
+        _answers.unique((row["pid"] for row in rows), _LISTED)
+        found = {**{row["pid"]: row for row in rows}, **found}
+    return list(found.values())
 
 
-def locks_from(answer: Rows, processes: _Rows) -> LockTable:
+def locks_from(answer: Rows) -> LockTable:
     """PURE: what the server answered -> the lock table."""
     locks, told = _answers.one(answer, _LOCKED, TEXT, TEXT)
     rows = _answers.json_records(locks, _LOCKED, _LOCK_KINDS)
-    asked = {str(row["pid"]): row["pid"] for row in processes}
     blockers = _answers.json_record(told, _LOCKED, {}, rest=maybe(PIDS))
-    # Of those only that were asked about.
-    known = {asked[pid]: pids or [] for pid, pids in blockers.items() if pid in asked}
-    return LockTable(tuple(LockRow(**row) for row in rows), known)
+    known = {int(pid): pids or [] for pid, pids in blockers.items() if pid.isascii() and pid.isdigit()}
+    return LockTable(tuple(_lock_from(row) for row in rows), known)
+
+
+def _lock_from(row: dict[str, t.Any]) -> LockRow:
+    # Where it is not told, nothing is said of it.
+    return LockRow(**{**row, "writer": row.get("writer") is not False})
 
 
 def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable:
@@ -251,7 +259,7 @@ def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable
     blocked = [row["pid"] for row in processes if row.get("wait_event_type") == "Lock"]
     text = _process_sql.locks(visit.engine, blocked)
     try:
-        return locks_from(visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE), processes)
+        return locks_from(visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE))
     except StatementError as error:
         return LockTable(problem=_why_no_locks(visit, error))
     except GpopsError as error:
@@ -380,6 +388,7 @@ def _with_blockers(
     waits = {lock.session: lock.since for lock in locks if not lock.granted and lock.since is not None}
     ages = {backend.pid: backend.wait_age for backend in backends}
     blocked = who_blocks_whom(locks, ages, _told_of_sessions(told, who))
+    modes = modes_waited_for(locks)
     blocking: dict[int, set[int]] = {}
     for waiter, holders in blocked.items():
         for holder in holders:
@@ -389,6 +398,7 @@ def _with_blockers(
             backend,
             blocked_by=tuple(sorted(blocked.get(backend.pid, set()))),
             blocks=tuple(sorted(blocking.get(backend.pid, ()))),
+            waits_for_modes=modes.get(backend.pid, ()),
             wait_age=_age(waits[backend.pid]) if backend.pid in waits else backend.wait_age,
         )
         for backend in backends

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._errors import DeadlineExceeded, OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._locks import MODES
 from ansible_collections.gpops.toolkit.plugins.module_utils._processes import (
     GROUP_WAIT,
     LOCK_WAIT,
@@ -61,6 +62,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "client_addresses": _STRINGS,
     "states": dict(_STRINGS, choices=list(STATES)),
     "waiting_for": dict(_STRINGS, choices=[LOCK_WAIT, GROUP_WAIT, QUEUE_WAIT, REPLICATION_WAIT, ANY_WAIT]),
+    "waits_for_modes": dict(_STRINGS, choices=list(MODES)),
     "query_regex": {"type": "str"},
     "min_session_age": {"type": "str"},
     "min_transaction_age": {"type": "str"},
@@ -160,7 +162,7 @@ def parse(options: t.Mapping[str, t.Any]) -> Selection:
 
 def needs_locks(options: t.Mapping[str, t.Any]) -> bool:
     """Whether these criteria can be judged with the lock table only."""
-    if options.get("blocking") is not None:
+    if options.get("blocking") is not None or options.get("waits_for_modes") is not None:
         return True
     # A wait for a slot or for replication shows in the process list.
     if options.get("waiting_for") is not None:
@@ -179,6 +181,8 @@ def _criterion(option: str, value: t.Any) -> _Test:
         return lambda backend: backend.state in value
     if option == "waiting_for":
         return lambda backend: bool(backend.waiting) and (ANY_WAIT in value or backend.waiting_reason in value)
+    if option == "waits_for_modes":
+        return lambda backend: bool(set(backend.waits_for_modes or ()).intersection(value))
     if option == "blocking":
         if value < 1:
             raise OptionError(option, f"{value} is not allowed; it is a number of sessions, 1 or more")

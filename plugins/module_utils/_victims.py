@@ -32,6 +32,7 @@ _DROPPED = (
     "its role was dropped, so nothing tells whether it is one of protected_users or a superuser; to end it, set "
     "protected_users to [] and allow_superusers to true"
 )
+_MOST_NAMES = 3
 _START = re.compile(r"\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 
 
@@ -43,7 +44,8 @@ class Policy:
         state: V(cancelled) or V(terminated).
         victims: V(all), V(oldest), V(newest) or V(all_but_oldest).
         protected_users: Names or globs.
-        protected_applications: Names or globs.
+        protected_applications: Names or globs. Anybody can take any name, so they count of some users only.
+        protected_application_users: Those users, beside superusers.
         allow_superusers: Do not protect superusers as such.
     """
 
@@ -51,6 +53,7 @@ class Policy:
     victims: str = "all"
     protected_users: tuple[str, ...] = ()
     protected_applications: tuple[str, ...] = ()
+    protected_application_users: tuple[str, ...] = ()
     allow_superusers: bool = False
 
 
@@ -73,14 +76,58 @@ def check(policy: Policy) -> None:
     """Raise OptionError if a pattern of the policy cannot be used."""
     names_test("protected_users", policy.protected_users)
     names_test("protected_applications", policy.protected_applications)
+    names_test("protected_application_users", policy.protected_application_users)
+
+
+class _Protection:
+    """Who is spared as who it is."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._is_user = names_test("protected_users", policy.protected_users)
+        self._is_application = names_test("protected_applications", policy.protected_applications)
+        self._is_trusted = names_test("protected_application_users", policy.protected_application_users)
+
+    def reason(self, backend: Backend) -> str | None:
+        """Why this session is protected, or V(none)."""
+        policy = self._policy
+        if backend.usename is None:
+            return _DROPPED if policy.protected_users or not policy.allow_superusers else None
+        if self._is_user(backend.usename):
+            return f"user {backend.usename} is one of protected_users"
+        if backend.is_superuser is not False and not policy.allow_superusers:
+            return "a superuser's session; allow_superusers was not given"
+        if self.has_protected_name(backend) and self._may_be_protected_by_name(backend):
+            return f"{backend.application_name!r} is one of protected_applications"
+        return None
+
+    def has_protected_name(self, backend: Backend) -> bool:
+        return backend.application_name is None or self._is_application(backend.application_name)
+
+    def _may_be_protected_by_name(self, backend: Backend) -> bool:
+        return backend.is_superuser is not False or self._is_trusted(backend.usename)
 
 
 def decide(chosen: t.Sequence[Backend], policy: Policy) -> list[Verdict]:
     """The verdict on each chosen session that is a victim by age, in the order given."""
-    victims = _by_age(chosen, policy)
-    user_is_protected = names_test("protected_users", policy.protected_users)
-    application_is_protected = names_test("protected_applications", policy.protected_applications)
-    return [_verdict(backend, policy, user_is_protected, application_is_protected) for backend in victims]
+    protection = _Protection(policy)
+    return [_verdict(backend, policy, protection.reason(backend)) for backend in _by_age(chosen, policy)]
+
+
+def unprotected_names(verdicts: t.Iterable[Verdict], policy: Policy) -> list[str]:
+    """A warning if sessions that are to end have a name that would protect others."""
+    protection = _Protection(policy)
+    ending = [verdict.backend for verdict in verdicts if verdict.outcome is None]
+    found = [backend for backend in ending if backend.application_name and protection.has_protected_name(backend)]
+    if not found:
+        return []
+    users = sorted({str(backend.usename) for backend in found})
+    words = f"{', '.join(users[:_MOST_NAMES])}{' and others' if len(users) > _MOST_NAMES else ''}"
+    warning = (
+        f"protected_applications: {len(found)} of the sessions, first process {found[0].pid}, have such a name, which "
+        f"does not protect them: anybody can take any name, and of protected_application_users there is none ({words})"
+    )
+    return [warning]
 
 
 def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
@@ -98,17 +145,9 @@ def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
     return [backend for backend in chosen if backend in picked]
 
 
-def _verdict(
-    backend: Backend, policy: Policy, user_is_protected: t.Callable[..., bool], app_is_protected: t.Callable[..., bool]
-) -> Verdict:
-    if backend.usename is None and (policy.protected_users or not policy.allow_superusers):
-        return Verdict(backend, PROTECTED, _DROPPED)
-    if user_is_protected(backend.usename):
-        return Verdict(backend, PROTECTED, f"user {backend.usename} is one of protected_users")
-    if backend.is_superuser is not False and not policy.allow_superusers:
-        return Verdict(backend, PROTECTED, "a superuser's session; allow_superusers was not given")
-    if backend.application_name is None or app_is_protected(backend.application_name):
-        return Verdict(backend, PROTECTED, f"{backend.application_name!r} is one of protected_applications")
+def _verdict(backend: Backend, policy: Policy, protected: str | None) -> Verdict:
+    if protected:
+        return Verdict(backend, PROTECTED, protected)
     if backend.backend_start is None or backend.hidden:
         return Verdict(backend, REFUSED, "this role may not see enough of the session to tell it from another one")
     if policy.state == CANCELLED and backend.state in (None, "disabled"):

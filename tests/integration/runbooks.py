@@ -17,6 +17,13 @@ from psycopg2 import sql
 NAME = "gpops_it"
 SLEEP = "SELECT pg_sleep(600)"
 IDLE_IN_TRANSACTION = ("BEGIN", "SELECT 1 AS forgotten")
+# The same statement, as it may be written.
+DDL = (
+    "/* release 7 */ -- add it\nALTER TABLE {table} ADD COLUMN b int",
+    ";;/* a /* b */ c */ ALTER TABLE {table} ADD COLUMN b int",
+    "SELECT 1; ALTER TABLE {table} ADD COLUMN b int",
+    "DO $x$ BEGIN EXECUTE 'ALTER TAB' || 'LE {table} ADD COLUMN b int'; END $x$",
+)
 
 
 @dataclasses.dataclass
@@ -147,9 +154,9 @@ def lock_jam(scene: Scene) -> Situation:
     return Situation(settings, [root], [*waiters, holder], relieved=relieved)
 
 
-def waiting_ddl(scene: Scene) -> Situation:
+def waiting_ddl(scene: Scene, ddl: str = DDL[0]) -> Situation:
     """The same, where the reader is to go on, and the migration is to try again later."""
-    root, migration, crowd, holder = _jam(scene)
+    root, migration, crowd, holder = _jam(scene, ddl)
     settings = {"min_wait_age": "0", "application_names": [NAME]}
     return Situation(
         settings,
@@ -160,7 +167,7 @@ def waiting_ddl(scene: Scene) -> Situation:
     )
 
 
-def _jam(scene: Scene) -> tuple[Client, Client, list[Client], Client]:
+def _jam(scene: Scene, ddl: str = DDL[0]) -> tuple[Client, Client, list[Client], Client]:
     cluster = scene.cluster
     scene.keep_default_group()
     scene.sql("ALTER RESOURCE GROUP default_group SET concurrency 40")
@@ -168,7 +175,7 @@ def _jam(scene: Scene) -> tuple[Client, Client, list[Client], Client]:
     scene.sql(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.SQL(table), sql.Identifier(cluster.other)))
     root = scene.client(cluster.user).run("BEGIN", f"SELECT * FROM {table}")
     holder = scene.client(cluster.user).run("BEGIN", f"SELECT * FROM {other_table}")
-    migration = scene.client(cluster.other).start(f"/* release 7 */ -- add it\nALTER TABLE {table} ADD COLUMN b int")
+    migration = scene.client(cluster.other).start(ddl.format(table=table))
     scene.waiting(migration)
     crowd = [scene.client(cluster.user).start(f"SELECT * FROM {table}") for _number in range(19)]
     for client in crowd:

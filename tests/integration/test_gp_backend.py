@@ -195,6 +195,7 @@ def test_protection(cluster: Cluster, scene: Scene) -> None:
         state="terminated",
         pids=[backup.pid, superuser.pid, kept.pid, victim.pid],
         protected_users=[cluster.other[:2] + "*"],
+        protected_application_users=[cluster.user[:2] + "*"],
     )
     assert outcomes(found) == {
         backup.pid: "protected",
@@ -206,6 +207,17 @@ def test_protection(cluster: Cluster, scene: Scene) -> None:
         cluster, toolkit="native", state="terminated", pids=[superuser.pid], protected_users=[], allow_superusers=True
     )
     assert outcomes(found) == {superuser.pid: "terminated"}
+    # A name alone protects nobody.
+    found = backend(cluster, state="terminated", pids=[backup.pid])
+    assert outcomes(found) == {backup.pid: "terminated"}
+    assert f"process {backup.pid}, have such a name, which does not protect them" in str(found["warnings"])
+
+
+def test_a_superusers_backup_is_protected_even_if_superusers_are_not(cluster: Cluster, scene: Scene) -> None:
+    backup = scene.client(cluster.admin, name="gpbackup_history").run("SELECT 1")
+    allowed: dict[str, t.Any] = {"protected_users": [], "allow_superusers": True}
+    found = backend(cluster, toolkit="native", state="terminated", pids=[backup.pid], **allowed)
+    assert outcomes(found) == {backup.pid: "protected"}
 
 
 def test_all_user_sessions_but_the_protected(cluster: Cluster, scene: Scene) -> None:

@@ -144,6 +144,7 @@ def test_a_lock_jam_is_broken_at_its_root(cluster: Cluster, scene: Scene, role: 
 def test_a_protected_root_is_spared_and_nobody_is_hit_in_its_place(cluster: Cluster, scene: Scene) -> None:
     root, waiting = jam(scene, name="gpbackup_of_night")
     rule = policy("jam", match_all=True, users=[cluster.user, cluster.other], max_held_up=1)
+    rule["protected_application_users"] = [cluster.user]
     found = apply(cluster, rule, policy("after", pids=[2**30]))
     assert found.failed
     assert outcomes(found) == ["failed", "nothing"]
@@ -154,6 +155,14 @@ def test_a_protected_root_is_spared_and_nobody_is_hit_in_its_place(cluster: Clus
     calm = apply(cluster, {**rule, "ignore_survivors": True})
     assert not calm.failed
     assert calm["policies"][0]["relieved"] is False
+
+
+def test_a_root_that_calls_itself_a_backup_ends(cluster: Cluster, scene: Scene) -> None:
+    root, waiting = jam(scene, name="gpbackup_of_evil")
+    found = apply(cluster, policy("jam", match_all=True, users=[cluster.user, cluster.other], max_held_up=1))
+    assert hits(found) == {root.pid: "terminated"}, found
+    assert f"process {root.pid}, have such a name, which does not protect them" in str(found["warnings"])
+    assert all(alive(scene, client) for client in waiting)
 
 
 def test_a_quota_ends_idle_ones_first(cluster: Cluster, scene: Scene) -> None:

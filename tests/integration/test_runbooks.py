@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import re
 import stat
@@ -98,6 +99,22 @@ def stopped(scene: Scene, runbook: str, situation: Situation, tmp_path: Path, wh
 )
 def test_it_relieves(runbook: str, build: Build, scene: Scene, tmp_path: Path) -> None:
     relieve(scene, runbook, build, tmp_path)
+
+
+@on("gp7")
+@pytest.mark.parametrize("ddl", runbooks.DDL[1:])
+def test_ddl_is_told_by_its_lock_however_it_is_written(ddl: str, scene: Scene, tmp_path: Path) -> None:
+    relieve(scene, "cancel_waiting_ddl", functools.partial(runbooks.waiting_ddl, ddl=ddl), tmp_path)
+
+
+@on("gp7")
+def test_an_expression_of_ones_own_goes_by_the_text_alone(scene: Scene, tmp_path: Path) -> None:
+    """As it did before the runbook went by the lock."""
+    situation = runbooks.waiting_ddl(scene)
+    for regex, victims in (("^/[*] release 8", set()), ("^/[*] release 7", {c.pid for c in situation.victims})):
+        done = run("cancel_waiting_ddl", scene.cluster, tmp_path, "report", **situation.settings, query_regex=regex)
+        assert done.code == 0, done.out
+        assert done.victims == victims
 
 
 def test_relieve_group_queue_ends_and_raises(scene: Scene, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ anything = st.recursive(
 )
 READERS: list[t.Callable[[Rows], object]] = [
     _processes.rows_from,
-    lambda answer: _processes.locks_from(answer, [{"pid": 1, "sess_id": 2}]),
+    _processes.locks_from,
     _line.seen,
     lambda answer: _group_line._status_from(_answers.json_record(answer.rows[0][0], WHAT, _group_line._STATUS_KINDS)),
 ]
@@ -156,6 +156,7 @@ def test_any_json_is_read_or_refused(reader: t.Callable[[Rows], object], found: 
 
 def test_a_pid_is_there_once() -> None:
     row = {"pid": 1, "sess_id": 2}
-    assert _processes.rows_from(Rows(("x", "y"), [(json.dumps([row]), "[]")])) == [row]
+    both = Rows(("list", "others"), [(json.dumps([row]), json.dumps([{**row, "state": "idle"}]))])
+    assert _processes.rows_from(both) == [row]
     with pytest.raises(BadAnswer, match="1 is there twice"):
-        _processes.rows_from(Rows(("x", "y"), [(json.dumps([row]), json.dumps([row]))]))
+        _processes.rows_from(Rows(("list", "others"), [(json.dumps([row, row]), "[]")]))

@@ -69,13 +69,32 @@ def test_an_ordinary_session_is_signalled() -> None:
         ({"usename": None}, {"protected_users": ("gpadmin",)}),
         ({"is_superuser": True}, {}),
         ({"is_superuser": None}, {}),
-        ({"application_name": "gpbackup_helper"}, {"protected_applications": ("gpbackup*",)}),
-        ({"application_name": None}, {}),
+        *(
+            ({"application_name": name, **who}, {"protected_applications": ("gpbackup*",), **policy})
+            for name in ("gpbackup_helper", None)
+            for who, policy in (
+                ({"is_superuser": True}, {"allow_superusers": True}),
+                ({"is_superuser": None}, {"allow_superusers": True}),
+                ({"usename": "svc_backup"}, {"protected_application_users": ("svc_*",)}),
+            )
+        ),
         ({"usename": "root", "is_superuser": True}, {"allow_superusers": True, "protected_users": ("root",)}),
     ],
 )
 def test_protection_wins(more: dict[str, t.Any], policy: dict[str, t.Any]) -> None:
     assert outcome(session(1, **more), **policy) == "protected"
+
+
+@pytest.mark.parametrize("name", ["gpbackup_evil", None])
+@pytest.mark.parametrize("users", [(), ("svc_*",)])
+def test_a_name_that_anybody_can_take_protects_nobody_else(name: str | None, users: tuple[str, ...]) -> None:
+    policy = Policy(state="terminated", protected_applications=("gpbackup*",), protected_application_users=users)
+    (verdict,) = _victims.decide([session(1, application_name=name, usename="sammy")], policy)
+    assert verdict.outcome is None
+    warnings = _victims.unprotected_names([verdict], policy)
+    assert len(warnings) == (name is not None)
+    assert "process 1" in "".join(warnings) or name is None
+    assert _victims.unprotected_names([verdict], Policy(state="terminated", protected_applications=("pg_dump*",))) == []
 
 
 def test_a_superuser_may_be_allowed() -> None:
@@ -183,6 +202,7 @@ def test_a_pid_without_a_process_is_gone() -> None:
         ({"match_all": True, "wait_timeout": "-1"}, "wait_timeout: "),
         ({"match_all": True, "protected_users": ["a["]}, "protected_users: "),
         ({"match_all": True, "protected_applications": ["a["]}, "protected_applications: "),
+        ({"match_all": True, "protected_application_users": ["a["]}, "protected_application_users: "),
         ({"processes": [], "users": ["x"]}, "processes: cannot be combined with users"),
         ({"processes": [{"pid": 1}]}, "processes: record 1 has no sess_id"),
         ({"processes": [record(session(1), pid="x")]}, "processes: record 1: pid and sess_id"),

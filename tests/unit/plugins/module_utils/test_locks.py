@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._locks import (
     Lock,
     conflicting,
+    modes_waited_for,
     waiting_sessions,
     who_blocks_whom,
 )
@@ -49,6 +50,19 @@ def lock(session: int, mode: str, granted: bool, tag: str = "t@-1", **more: t.An
 @pytest.mark.parametrize(("row", "column"), list(itertools.product(range(8), range(8))))
 def test_modes_conflict_as_documented(row: int, column: int) -> None:
     assert conflicting(MODES[row], MODES[column]) == (TABLE[row][column] == "X")
+
+
+def test_what_is_waited_for_is_told_by_the_lock() -> None:
+    """On the coordinator or on a segment; rows, transactions and queues are no relations."""
+    locks = [
+        lock(1, "AccessExclusive", True),
+        lock(2, "AccessExclusive", False, "t@1"),
+        lock(2, "AccessExclusive", False, "t@2"),
+        lock(2, "Share", False, "t@3"),
+        lock(3, "Share", False, locktype="transactionid"),
+        lock(4, "Exclusive", False, locktype="resource queue"),
+    ]
+    assert modes_waited_for(locks) == {2: ("AccessExclusiveLock", "ShareLock")}
 
 
 def test_a_holder_blocks_a_waiter() -> None:

@@ -200,7 +200,7 @@ def test_who_is_ending_is_not_replaced() -> None:
 def test_the_worst_that_may_not_end_is_named() -> None:
     root = session(1, application_name="gpbackup_x", blocks=(2, 3))
     now = moment(root, session(2, blocked_by=(1,)), session(3, blocked_by=(1,)))
-    found = step(rule(max_held_up=1), now)
+    found = step(rule(max_held_up=1, protected_application_users=["*"]), now)
     assert found.now == ()
     assert "protected_applications" in found.why
     assert [verdict.outcome for verdict in found.verdicts] == ["protected"]

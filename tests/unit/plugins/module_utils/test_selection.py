@@ -28,6 +28,7 @@ REGEXES = ["(?i)^select", "orders", "^VACUUM", "'x'", "$"]
 AGES = [0.0, 0.5, 59.9, 60.0, 61.0, 3600.0, 86400.0]
 DURATIONS = {"0": 0, "60": 60, "60s": 60, "1m": 60, "0.5": 0.5, "1h": 3600, "1d": 86400}
 STATES = [None, *_selection.STATES]
+MODES = ("AccessExclusiveLock", "ShareLock", "ExclusiveLock")
 REASONS = [None, "lock", "resource_group", "resource_queue", "replication", "other"]
 
 
@@ -56,6 +57,7 @@ backends = st.builds(
     state_age=st.sampled_from([None, *AGES]),
     wait_age=st.sampled_from([None, *AGES]),
     blocks=st.sampled_from([None, (), (2,), (2, 3), (2, 3, 4)]),
+    waits_for_modes=st.sampled_from([None, (), MODES[:1], MODES]),
     hidden=st.booleans(),
 ).map(_consistent)
 
@@ -71,6 +73,7 @@ VALUES: dict[str, st.SearchStrategy[t.Any]] = {
     "client_addresses": st.lists(st.sampled_from(NETWORKS), max_size=3),
     "states": st.lists(st.sampled_from(_selection.STATES), max_size=3),
     "waiting_for": st.lists(st.sampled_from(["lock", "resource_group", "replication", "any"]), max_size=2),
+    "waits_for_modes": st.lists(st.sampled_from(MODES), max_size=2),
     "query_regex": st.sampled_from(REGEXES),
     "min_session_age": durations,
     "min_transaction_age": durations,
@@ -120,6 +123,10 @@ def naive(options: t.Mapping[str, t.Any], row: Backend) -> bool:
     if options.get("exclude_client_addresses"):
         ok &= not row.hidden and not addresses(options["exclude_client_addresses"], row.client_addr)
     ok &= "states" not in options or row.state in options["states"]
+    if "waits_for_modes" in options and not any(
+        mode in options["waits_for_modes"] for mode in row.waits_for_modes or ()
+    ):
+        return False
     if "waiting_for" in options:
         kinds = options["waiting_for"]
         ok &= bool(row.waiting) and (row.waiting_reason in kinds or "any" in kinds)
@@ -158,7 +165,7 @@ def test_no_option_selects_all() -> None:
     assert _selection.parse({"users": None}).choose(rows) == rows
 
 
-@pytest.mark.parametrize("option", ["pids", "users", "client_addresses", "states", "waiting_for"])
+@pytest.mark.parametrize("option", ["pids", "users", "client_addresses", "states", "waiting_for", "waits_for_modes"])
 def test_an_empty_list_matches_nothing(option: str) -> None:
     row = Backend(pid=1, sess_id=1, usename="sammy", state="active", waiting=True, waiting_reason="lock")
     assert _selection.parse({option: []}).choose([row]) == []
