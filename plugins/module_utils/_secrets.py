@@ -29,7 +29,7 @@ _LOOKS_ALWAYS = 4096
 _WORD_AHEAD = r"[^\w'\"$;:/\-{more}]*(?:\d[\w.]*|([^\W\d][\w$]*))?"
 _STEP = re.compile(_WORD_AHEAD.format(more=""))
 _STEP_IN_CALL = re.compile(_WORD_AHEAD.format(more="()"))
-_PREFIXES = frozenset("eEbBxXnN")
+_PREFIXES = frozenset("eEbBxXnNuU")
 # What stands between a name and its value.
 _LINK = re.compile(r":=|=>|[=<>!~*]{1,3}|:|(?:not\s{1,8})?(?:to|ilike|like|in)\b", re.IGNORECASE)
 _CAST = re.compile(r"::\s{0,8}\w{1,64}")
@@ -155,8 +155,9 @@ class Scan:
             tokens.OTHER: self._other,
         }
         while self._at < self._size:
-            if self._step():
-                continue
+            self._skip()
+            if self._at == self._size:
+                break
             token = tokens.token_at(self.text, self._at, self.place.said)
             self._budget.spend(token.end - token.start)
             self._at = token.end
@@ -165,23 +166,29 @@ class Scan:
                 handler(token)
         return self._edited()
 
-    def _step(self) -> bool:
-        """Go on behind the next word if that says nothing; false if what stands there is to be looked at."""
-        found = t.cast("re.Match[str]", (_STEP_IN_CALL if self._call else _STEP).match(self.text, self._at))
-        word, end = found.group(1), found.end()
-        self._budget.spend(end - self._at + 1)
-        if word is None:
-            moved, self._at = end > self._at, end
-            return moved
-        if len(word) >= names.LONGEST or names.says_something(word):
-            self._at = found.start(1)
-            return False
-        if self.text[end : end + 1] in ("'", "&") and (word in _PREFIXES or word in "uU"):
-            self._at = found.start(1)
-            return False
-        self._before = ""
-        self._at = end
-        return True
+    def _skip(self) -> None:
+        """Go on to the next word or quote that may say something; most of a text does not."""
+        text, size, says = self.text, self._size, names.says_something
+        match = (_STEP_IN_CALL if self._call else _STEP).match
+        start = at = self._at
+        while at < size:
+            found = t.cast("re.Match[str]", match(text, at))
+            word, end = found.group(1), found.end()
+            if word is None:
+                if end == at:
+                    break
+            elif (
+                len(word) >= names.LONGEST
+                or says(word)
+                or (len(word) == 1 and word in _PREFIXES and text[end : end + 1] in ("'", "&"))
+            ):
+                at = found.start(1)
+                break
+            else:
+                self._before = ""
+            at = end
+        self._budget.spend(at - start + 1)
+        self._at = at
 
     def _edited(self) -> str:
         parts, at = [], 0
