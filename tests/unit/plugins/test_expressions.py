@@ -21,8 +21,6 @@ parser: t.Any = importlib.import_module("re._parser")
 OPERATORS = {
     "_admissions._GLOB_CHARACTER",
     "_goals._SHARE",
-    "_group_drift._CONTROL",
-    "_group_drift._WHITE",
     "_group_values.INTEGER",
     "_group_values._CORES",
     "_group_values._IO_SETTING",
@@ -36,6 +34,9 @@ OPERATORS = {
 }
 # Of users, or of a server that may be anybody's.
 OTHERS = {
+    "_answers._INSTANT",
+    "_answers._NO_TEXT",
+    "_answers._WHOLE",
     "_engine._VERSION_IN_TEXT",
     "_report_data._COUNTS",
     "_report_data._OF_ANSIBLE",
@@ -66,13 +67,15 @@ OTHERS = {
     "_tokens.START_IN_TEXT",
     "_tokens._COMMENT_EDGE",
     "_tokens._QUOTE_OR_BACKSLASH",
+    "_visible._MANY_LINES",
+    "_visible._ONE_LINE",
 }
 # Those that are made or used in a function, and how they are held.
 IN_FUNCTIONS = {
     "_advice.advice_for_connect": "of a server, of whose text the beginning is looked at",
+    "_file_trust.name_problem": "of the operator",
     "_goals._connections": "of the operator",
     "_goals._quotas": "of the operator",
-    "_report._check_name": "of the operator",
     "_selection._regex_test": "of the operator, over texts of users: limited by timeout, and names its option",
     "_startup.settings_in": "of the operator",
     "_startup._escaped": "of the operator",
@@ -84,6 +87,8 @@ IN_YAML = {
     r"[\\s\\x00-\\x1f\\x7f-\\x9f]+",
     "([*?[])",
     "^",
+    "^dest",
+    "^(dest|folder|name)",
     "^gp_remediation_",
     "^(.*)$",
 }
