@@ -43,7 +43,7 @@ _CREATORS = """
          SELECT 'creator', n.nspname::text, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE r.rolname::text END, r.rolsuper
            FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) x
            LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
-          WHERE n.nspname = '{schema}' AND x.privilege_type = 'CREATE'"""
+          WHERE n.nspname = '{schema}' AND x.privilege_type = 'CREATE' AND x.grantee <> n.nspowner"""
 _FUNCTIONS = """
          SELECT 'function', p.proname::text, r.rolname::text, r.rolsuper
            FROM pg_catalog.pg_proc p LEFT JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
