@@ -52,6 +52,16 @@ CHAPTERS = {
         "Each module as a superuser, as a member of mdb_admin and as an ordinary role, whose own group has no room.",
     ),
     "two at once": ("Two copies at once", "The same sessions ended twice, and other groups declared, at a time."),
+    "hostile users": (
+        "Hostile users",
+        (
+            "Crowds of honest sessions and of others that hide: in utility mode, with the number of another session or "
+            "with any, with names that protect, with settings of their own, with a role that was dropped meanwhile. All "
+            "are listed and can be ended, nobody else is hit, and who holds up others is found. Texts that look like "
+            "secrets by the hundred hold up nothing. The owner of a database who swaps schemas, sets roles or locks the "
+            "catalog has tests of his own in tests/integration."
+        ),
+    ),
     "input": (
         "Hostile input",
         (
