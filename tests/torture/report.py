@@ -52,6 +52,15 @@ CHAPTERS = {
         "Each module as a superuser, as a member of mdb_admin and as an ordinary role, whose own group has no room.",
     ),
     "two at once": ("Two copies at once", "The same sessions ended twice, and other groups declared, at a time."),
+    "hostile server": (
+        "A server that lies",
+        (
+            "A relay passes each statement on, so that it takes effect, and tells of one, or of one and all after it, "
+            "something else than the server did: other rows, columns and types, values and JSON of every wrong kind, "
+            "errors with odd codes, answers of megabytes, messages that are no protocol. Each run is a success or one "
+            "error in plain words, and after a signal the result names whom it went to. What is counted are runs."
+        ),
+    ),
     "input": (
         "Hostile input",
         (
