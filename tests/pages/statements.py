@@ -195,6 +195,11 @@ Below is what really goes over the wire, recorded from the modules on the embedd
 once, also where it is sent again, as the look whether a session is gone. Process 26049 and session 42 stand for the
 victim. Milliseconds are those of a task with the default ``timeout``.
 
+What comes with the login wins over what the owner of the database, or others for the role, have set
+(``ALTER DATABASE … SET``, ``ALTER ROLE … SET``): results do not depend on it. If ``gp_resource_group_bypass`` or
+``idle_session_timeout`` was set so, or too little ``statement_mem``, which not each engine lets every login set, the
+task logs in once more with its own.
+
 Settings come with the login because each ``SET`` of them would connect to every segment, and wait for one that hangs.
 Where that cannot be avoided (``gp_resource_group_bypass``, ``SET ROLE``) and has no answer within a quarter of
 ``timeout`` (at most 5 seconds), a new login brings these along too. Through a pooler that takes no ``options``, or

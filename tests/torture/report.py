@@ -56,10 +56,17 @@ CHAPTERS = {
         "Hostile users",
         (
             "Crowds of honest sessions and of others that hide: in utility mode, with the number of another session or "
-            "with any, with names that protect, with settings of their own, with a role that was dropped meanwhile. All "
+            "with any, with names that protect, with settings of their own, with a role that was dropped since. All "
             "are listed and can be ended, nobody else is hit, and who holds up others is found. Texts that look like "
-            "secrets by the hundred hold up nothing. The owner of a database who swaps schemas, sets roles or locks the "
-            "catalog has tests of his own in tests/integration."
+            "secrets by the hundred hold up nothing. The owner of a database who swaps schemas, sets roles or locks "
+            "the catalog has tests of his own in tests/integration."
+    "hostile server": (
+        "A server that lies",
+        (
+            "A relay passes each statement on, so that it takes effect, and tells of one, or of one and all after it, "
+            "something else than the server did: other rows, columns and types, values and JSON of every wrong kind, "
+            "errors with odd codes, answers of megabytes, messages that are no protocol. Each run is a success or one "
+            "error in plain words, and after a signal the result names whom it went to. What is counted are runs."
         ),
     ),
     "input": (
