@@ -60,6 +60,8 @@ CHAPTERS = {
             "are listed and can be ended, nobody else is hit, and who holds up others is found. Texts that look like "
             "secrets by the hundred hold up nothing. The owner of a database who swaps schemas, sets roles or locks "
             "the catalog has tests of his own in tests/integration."
+        ),
+    ),
     "hostile server": (
         "A server that lies",
         (
