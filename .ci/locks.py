@@ -28,11 +28,9 @@ LOCKS = {
     ROOT / "tests" / "requirements.txt": (ROOT / "tests" / "lock.txt", "3.12"),
     ROOT / "tests" / "nox" / "requirements.txt": (ROOT / "tests" / "nox" / "lock.txt", "3.12"),
 }
-HEAD = """# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-# Written by "make constraints".
-"""
+# The licence of a lock is that of this file.
+LICENCE = "".join(Path(__file__).read_text(encoding="utf-8").splitlines(keepends=True)[:2])
+HEAD = f'{LICENCE}\n# Written by "make constraints".\n'
 
 
 def compiled(uv: str, python: str, constraints: t.Sequence[Path], source: str, text: str = "") -> str:

@@ -163,11 +163,12 @@ def test_who_holds_up_others_is_found_whatever_he_calls_himself(cluster: Cluster
     for seed in range(ROUNDS):
         crowd = Crowd(cluster, scene, seed)
         table = scene.table(f"gpops_torture_jam_{seed}")
-        root = random.Random(seed).choice([client for client in crowd.others if _can_lock(client, table)])
+        order = random.Random(seed).sample(crowd.others, TRICKSTERS)
+        root = next(client for client in order if _can_lock(client, table))
         waiters = [scene.client(cluster.user, name="waiter").start(f"SELECT * FROM {table}") for _n in range(WAITERS)]
         for waiter in waiters:
             scene.waiting(waiter)
-        policy = {"name": "jam", "state": "terminated", "max_held_up": 1}
+        policy: dict[str, t.Any] = {"name": "jam", "state": "terminated", "max_held_up": 1}
         policy |= {"protected_users": [], "allow_superusers": True}
         done = run(cluster, "gp_policy", policies=[policy], mode="enforce")
         assert not done.failed, done["msg"]
@@ -175,18 +176,18 @@ def test_who_holds_up_others_is_found_whatever_he_calls_himself(cluster: Cluster
         found["jams"] += 1
         found["another one blamed"] += len(hit - {root.pid})
         assert root.pid in hit
-        eventually(lambda waiters=waiters: all(one.is_done() for one in waiters), "those that waited go on")
+        for waiter in waiters:
+            eventually(waiter.is_done, "those that waited go on")
         crowd.close()
     assert found["another one blamed"] == 0
     figures.record("hostile users", cluster.family, found)
 
 
 def _can_lock(client: Client, table: str) -> bool:
-    """Whether it took the lock; only the first one can, and a role that was dropped may nothing any more."""
+    """Whether it took the lock; a role that was dropped may nothing any more, on the real engines not even go back."""
     try:
-        client.run("BEGIN", "SET LOCAL lock_timeout = '50ms'", f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        client.run("BEGIN", f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
     except psycopg2.Error:
-        client.run("ROLLBACK")
         return False
     return True
 
