@@ -169,7 +169,8 @@ def test_who_holds_up_others_is_found_whatever_he_calls_himself(cluster: Cluster
         for waiter in waiters:
             scene.waiting(waiter)
         policy: dict[str, t.Any] = {"name": "jam", "state": "terminated", "max_held_up": 1}
-        policy |= {"protected_users": [], "allow_superusers": True}
+        # On a cluster of others, none of theirs.
+        policy |= {"protected_users": [], "allow_superusers": True, "pids": [*crowd.pids, *(w.pid for w in waiters)]}
         done = run(cluster, "gp_policy", policies=[policy], mode="enforce")
         assert not done.failed, done["msg"]
         hit = {victim["pid"] for victim in done["victims"] if victim["signalled"]}
