@@ -93,6 +93,7 @@ def test_the_action_group_hands_the_connection_to_every_module(cluster: Cluster,
     options: dict[str, dict[str, t.Any]] = {
         "gp_admission": {"roles": [{"name": cluster.other, "login": True}]},
         "gp_backend": {"state": "terminated", "users": ["nobody"]},
+        "gp_file": {"dest": str(tmp_path / "files"), "name": "it.txt", "content": "lunch"},
         "gp_policy": {"policies": []},
         "gp_process_info": {},
         "gp_report": {"dest": str(tmp_path / "reports"), "name": "it"},

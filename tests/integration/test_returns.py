@@ -56,6 +56,15 @@ class Runs:
         self._scene.state(client, "idle in transaction")
         return client.pid
 
+    def _played(self, first: list[dict[str, t.Any]], module: str, options: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """Of what runs on the control node only, in a play."""
+        written = self._tmp_path / "result.json"
+        task = {f"gpops.toolkit.{module}": options, "register": "told"}
+        keep = {"ansible.builtin.copy": {"content": "{{ told | to_json }}", "dest": str(written), "mode": "0600"}}
+        tasks = [*first, task, keep]
+        succeeded(play([{"hosts": "gp", "gather_facts": False, "tasks": tasks}], self._cluster, self._tmp_path))
+        return [json.loads(written.read_text(encoding="utf-8"))]
+
     def gp_process_info(self) -> list[dict[str, t.Any]]:
         self._victim()
         return [self._run("gp_process_info", self._cluster.admin), self._no_role("gp_process_info")]
@@ -87,16 +96,15 @@ class Runs:
         found = self._run("gp_resource_group_info", self._cluster.admin, status=True)
         return [found, self._no_role("gp_resource_group_info")]
 
+    def gp_file(self) -> list[dict[str, t.Any]]:
+        options = {"dest": str(self._tmp_path / "files"), "name": "it.txt"}
+        write = {"gpops.toolkit.gp_file": {**options, "content": "lunch"}}
+        return self._played([write], "gp_file", {**options, "state": "read"})
+
     def gp_report(self) -> list[dict[str, t.Any]]:
-        written = self._tmp_path / "result.json"
         look = {"gpops.toolkit.gp_process_info": self._cluster.login(self._cluster.admin), "register": "sessions"}
         options = {"dest": str(self._tmp_path), "name": "it", "processes": "{{ sessions }}"}
-        report = {"gpops.toolkit.gp_report": options, "register": "report"}
-        keep = {"ansible.builtin.copy": {"content": "{{ report | to_json }}", "dest": str(written), "mode": "0600"}}
-        succeeded(
-            play([{"hosts": "gp", "gather_facts": False, "tasks": [look, report, keep]}], self._cluster, self._tmp_path)
-        )
-        return [json.loads(written.read_text(encoding="utf-8"))]
+        return self._played([look], "gp_report", options)
 
 
 def differences(described: t.Mapping[str, t.Any], sample: t.Any, real: t.Any, where: str) -> t.Iterator[str]:

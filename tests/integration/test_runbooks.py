@@ -417,7 +417,12 @@ def test_triage_goes_on_where_groups_cannot_be_read(scene: Scene, tmp_path: Path
         ("reap_idle_in_transaction", runbooks.idle_in_transaction, {"kill_switch": True}, "kill_switch is set"),
         ("reap_idle_sessions", runbooks.idle_sessions, {"max_victims": 2}, "max_victims"),
         ("cancel_long_queries", runbooks.long_queries, {"windows": never()}, "outside of"),
-        ("break_lock_jam", runbooks.lock_jam, {"protected_applications": ["gpops_it"]}, "holds up 20 others"),
+        (
+            "break_lock_jam",
+            runbooks.lock_jam,
+            {"protected_applications": ["gpops_it"], "protected_application_users": ["*"]},
+            "holds up 20 others",
+        ),
         ("cancel_waiting_ddl", runbooks.waiting_ddl, {"max_share": 0}, "more than max_share"),
         ("relieve_group_queue", runbooks.full_group, {"kill_switch": True}, "kill_switch is set"),
         ("enforce_role_quota", runbooks.too_many_sessions, {"max_share": 1}, "more than max_share"),
