@@ -16,7 +16,7 @@ from psycopg2 import extensions
 from sandbox import Sandbox
 from sandbox.profiles import PROFILES
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 POLL = 0.01
 CPU = {name: f"{profile.cpu_option}=1" for name, profile in PROFILES.items()}
 
@@ -134,8 +134,8 @@ class Scene:
     def queue(self, client: Client, sql: str = "SELECT 42") -> Hanging:
         """A statement that waits for a slot, already seen as waiting."""
         hanging = Hanging(client, sql)
-        until(lambda: self.is_queued(client.pid))
-        assert hanging.waits
+        until(lambda: self.is_queued(client.pid) or not hanging.waits)
+        assert hanging.waits, "it did not wait"
         return hanging
 
     def is_queued(self, pid: int) -> bool:
