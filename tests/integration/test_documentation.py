@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as _connection
 from integration.cluster import Cluster, Scene
 from integration.playbook import play, succeeded
 from integration.test_playbooks import MODULES

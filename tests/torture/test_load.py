@@ -11,7 +11,8 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _group_wishes, _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
 from integration.cluster import Cluster, Scene
 from integration.run_module import Outcome, run_measured, run_module
 from sandbox import rules
@@ -147,7 +148,7 @@ def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> _groups.
         superusers=frozenset(["gpadmin"]),
         all_roles=frozenset(["gpadmin"]),
     )
-    return _groups.plan(now, _group_wishes.understand(wishes, single=False), facts)
+    return _groups.plan(now, desired.understand(wishes, single=False), facts)
 
 
 def test_a_plan_for_many_groups() -> None:

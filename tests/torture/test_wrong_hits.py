@@ -23,8 +23,12 @@ from pathlib import Path
 import psycopg2
 import psycopg2.extensions
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes, _visit
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source_of
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as _visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as _connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.queries import source_of
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import sender
 from integration.cluster import Cluster, Scene, embedded, eventually
 from sandbox import Sandbox, wire
 from torture import figures, forge
@@ -62,7 +66,7 @@ class Tally:
     wrong: int = 0
 
 
-def line_of(cluster: Cluster, role: str, toolkit: str) -> _line.ServerLine:
+def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.ServerLine:
     """The module's own line to the server, with nothing before its statements."""
     options = {
         **dict.fromkeys(_connection.ARGUMENT_SPEC),
@@ -72,14 +76,14 @@ def line_of(cluster: Cluster, role: str, toolkit: str) -> _line.ServerLine:
         "toolkit": toolkit,
     }
     session = _connection.Session(options, _connection.Deadline(60))
-    there = _visit.Visit(session, _engine.probe(session, toolkit), _connection.Deadline(60))
-    return _line.ServerLine(there, _connection.Deadline(3600))
+    there = _visit.Visit(session, engine.probe(session, toolkit), _connection.Deadline(60))
+    return sender.ServerLine(there, _connection.Deadline(3600))
 
 
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the check, as somebody might one day: by pid alone."""
 
-    def statement(self: _line.ServerLine, victims: t.Sequence[_processes.Backend], state: str) -> t.Any:
+    def statement(self: sender.ServerLine, victims: t.Sequence[snapshot.Backend], state: str) -> t.Any:
         sql = _connection.sql
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
@@ -88,7 +92,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
             "WHERE a.pid IN ({}) AND a.usename = 'sammy'"
         ).format(pids)
 
-    monkeypatch.setattr(_line.ServerLine, "statement", statement)
+    monkeypatch.setattr(sender.ServerLine, "statement", statement)
 
 
 # With a small space of pids, and sessions that come and go.
@@ -165,7 +169,7 @@ class Churn:
         self.hit_unseen = sum(met != "-" and start == "-" and pid != "0" for pid, start, met in lives)
 
 
-def shoot(cluster: Cluster, churn: Churn, line: _line.ServerLine, tally: Tally, by_module: bool) -> set[Identity]:
+def shoot(cluster: Cluster, churn: Churn, line: sender.ServerLine, tally: Tally, by_module: bool) -> set[Identity]:
     """Collect records while sessions come and go, and signal by them once they are old; who was meant."""
     meant: set[Identity] = set()
     known: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=OLD * 5)
@@ -211,9 +215,9 @@ def listing(scene: Scene, login: dict[str, t.Any], by_module: bool) -> list[dict
     return [dataclasses.asdict(record) for record in identities(scene, "gpops_churn")]
 
 
-def seen(record: t.Mapping[str, t.Any]) -> _processes.Backend:
+def seen(record: t.Mapping[str, t.Any]) -> snapshot.Backend:
     names = ("pid", "sess_id", "backend_start", "query_start")
-    return _processes.Backend(**{name: record[name] for name in names})
+    return snapshot.Backend(**{name: record[name] for name in names})
 
 
 def open_door(box: SmallSpace, cluster: Cluster) -> None:
@@ -305,10 +309,10 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
             line._visit.session.close()
 
 
-def generations(cluster: Cluster, line: _line.ServerLine, trials: int) -> Tally:
+def generations(cluster: Cluster, line: sender.ServerLine, trials: int) -> Tally:
     """Sessions by the hundred, one lot after the other, and signals by the records of all earlier lots."""
     tally = Tally()
-    old: list[_processes.Backend] = []
+    old: list[snapshot.Backend] = []
     with Scene(cluster) as scene:
         while tally.trials < trials:
             with contextlib.ExitStack() as stack:
@@ -347,10 +351,10 @@ def hold(connection: psycopg2.extensions.connection) -> threading.Thread:
     return thread
 
 
-def identities(scene: Scene, application: str = "gpops_heir") -> list[_processes.Backend]:
+def identities(scene: Scene, application: str = "gpops_heir") -> list[snapshot.Backend]:
     rows = scene.sql(f"{_WHO} WHERE a.application_name = %s", (application,))
     return [
-        _processes.Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
+        snapshot.Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
         for row in rows
     ]
 
@@ -368,7 +372,7 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
     for client in heirs[20:]:
         scene.state(client, "active")
     before = [identity for identity in identities(scene) if identity.pid in {heir.pid for heir in heirs}]
-    lines: list[_line.ServerLine] = []
+    lines: list[sender.ServerLine] = []
     for role, toolkit in ((cluster.ops, "mdb"), (cluster.admin, "native")):
         lines.append(line := line_of(cluster, role, toolkit))
         tally = Tally()
