@@ -139,7 +139,7 @@ def played(state: rules.GroupState, steps: t.Iterable[_groups.Step]) -> rules.Gr
 
 def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> _groups.Plan:
     now = {name: _groups.Group(name, dict(group.limits), ()) for name, group in state.groups.items()}
-    facts = _groups.Facts(
+    facts = _groups.EngineFacts(
         family=PROFILE.name,
         options=tuple(option.name for option in PROFILE.options),
         max_connections=400,
@@ -148,7 +148,7 @@ def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> _groups.
         superusers=frozenset(["gpadmin"]),
         all_roles=frozenset(["gpadmin"]),
     )
-    return _groups.plan(now, desired.understand(wishes, single=False), facts)
+    return _groups.plan(now, desired.parse(wishes, single=False), facts)
 
 
 def test_a_plan_for_many_groups() -> None:

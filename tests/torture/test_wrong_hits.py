@@ -66,7 +66,7 @@ class Tally:
     wrong: int = 0
 
 
-def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.ServerLine:
+def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.SignalSender:
     """The module's own line to the server, with nothing before its statements."""
     options = {
         **dict.fromkeys(_connection.ARGUMENT_SPEC),
@@ -75,15 +75,15 @@ def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.ServerLine:
         "timeout": 60.0,
         "toolkit": toolkit,
     }
-    session = _connection.Session(options, _connection.Deadline(60))
-    there = _visit.Visit(session, engine.probe(session, toolkit), _connection.Deadline(60))
-    return sender.ServerLine(there, _connection.Deadline(3600))
+    connection = _connection.Connection(options, _connection.Deadline(60))
+    there = _visit.Cluster(connection, engine.probe(connection, toolkit), _connection.Deadline(60))
+    return sender.SignalSender(there, _connection.Deadline(3600))
 
 
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the check, as somebody might one day: by pid alone."""
 
-    def statement(self: sender.ServerLine, victims: t.Sequence[snapshot.Backend], state: str) -> t.Any:
+    def statement(self: sender.SignalSender, victims: t.Sequence[snapshot.Backend], state: str) -> t.Any:
         sql = _connection.sql
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
@@ -92,7 +92,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
             "WHERE a.pid IN ({}) AND a.usename = 'sammy'"
         ).format(pids)
 
-    monkeypatch.setattr(sender.ServerLine, "statement", statement)
+    monkeypatch.setattr(sender.SignalSender, "statement", statement)
 
 
 # With a small space of pids, and sessions that come and go.
@@ -169,7 +169,7 @@ class Churn:
         self.hit_unseen = sum(met != "-" and start == "-" and pid != "0" for pid, start, met in lives)
 
 
-def shoot(cluster: Cluster, churn: Churn, line: sender.ServerLine, tally: Tally, by_module: bool) -> set[Identity]:
+def shoot(cluster: Cluster, churn: Churn, line: sender.SignalSender, tally: Tally, by_module: bool) -> set[Identity]:
     """Collect records while sessions come and go, and signal by them once they are old; who was meant."""
     meant: set[Identity] = set()
     known: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=OLD * 5)
@@ -242,7 +242,7 @@ def churned(cluster: Cluster, heirs_go_to: str, seconds: float, by_module: bool)
     churn = Churn(cluster, heirs_go_to, seconds)
     meant = shoot(cluster, churn, line, tally, by_module)
     churn.end()
-    line._visit.session.close()
+    line._cluster.connection.close()
     tally.right = sum(identity in meant for identity in churn.hit)
     tally.wrong = len(churn.hit) - tally.right + churn.hit_unseen
     return tally, churn
@@ -306,10 +306,10 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
             # The same with the check broken: else this test could not fail.
             careless(patch)
             assert generations(cluster, line, TRIALS // 10).wrong > 0
-            line._visit.session.close()
+            line._cluster.connection.close()
 
 
-def generations(cluster: Cluster, line: sender.ServerLine, trials: int) -> Tally:
+def generations(cluster: Cluster, line: sender.SignalSender, trials: int) -> Tally:
     """Sessions by the hundred, one lot after the other, and signals by the records of all earlier lots."""
     tally = Tally()
     old: list[snapshot.Backend] = []
@@ -372,7 +372,7 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
     for client in heirs[20:]:
         scene.state(client, "active")
     before = [identity for identity in identities(scene) if identity.pid in {heir.pid for heir in heirs}]
-    lines: list[sender.ServerLine] = []
+    lines: list[sender.SignalSender] = []
     for role, toolkit in ((cluster.ops, "mdb"), (cluster.admin, "native")):
         lines.append(line := line_of(cluster, role, toolkit))
         tally = Tally()
@@ -389,4 +389,4 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
     careless(monkeypatch)
     assert line.signal(aimed, "terminated")
     for line in lines:
-        line._visit.session.close()
+        line._cluster.connection.close()

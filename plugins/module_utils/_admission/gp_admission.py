@@ -10,8 +10,8 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission import plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import answers
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import BOOLEAN, COUNT, SMALL, TEXT
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit, visit
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Session, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 
@@ -84,22 +84,22 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     Raises:
         GpopsError: In plain words, with what was applied once something was.
     """
-    wishes = plan.understand(
+    wishes = plan.parse(
         options["databases"],
         options["roles"],
         allow_lockout=options["allow_lockout"],
         allow_superusers=options["allow_superusers"],
     )
-    with visit(options, changes=True) as line:
-        job = _Job(line, wishes)
+    with connect(options, changes=True) as cluster:
+        job = _AdmissionChange(cluster, wishes)
         if not check_mode:
             job.apply()
         return job.result(), job.warnings
 
 
-def read(session: Session) -> plan.Server:
+def read(connection: Connection) -> plan.Server:
     """Who may connect to this server now."""
-    databases, roles = session.execute(_DATABASES), session.execute(_ROLES)
+    databases, roles = connection.execute(_DATABASES), connection.execute(_ROLES)
     found = answers.records(databases, "the databases", _DATABASE_KINDS)
     if not found:
         raise answers.bad("the databases", "there is none")
@@ -144,17 +144,17 @@ def statement(target: plan.Target) -> t.Any:
     return alter.format(sql.Identifier(target.subject.name), sql.SQL(" ").join(parts))
 
 
-class _Job:
+class _AdmissionChange:
     """What is asked of one server, what of it was done, and what came out."""
 
-    def __init__(self, line: Visit, wishes: plan.Wishes) -> None:
-        self._line = line
-        before = read(line.session)
+    def __init__(self, cluster: Cluster, wishes: plan.DesiredState) -> None:
+        self._cluster = cluster
+        before = read(cluster.connection)
         self._roles = before.roles
         self._targets = plan.plan(before, wishes)
         self.warnings = plan.warnings(self._targets, wishes)
         self._changing = [target for target in self._targets if target.changes]
-        self._statements = [line.session.text(statement(target)) for target in self._changing]
+        self._statements = [cluster.connection.text(statement(target)) for target in self._changing]
         self._applied = 0
         # What is true afterwards; until then, what is planned.
         self._server: plan.Server | None = None
@@ -164,7 +164,7 @@ class _Job:
         """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
         for text in self._statements:
             try:
-                self._line.session.execute(text)
+                self._cluster.connection.execute(text)
             except GpopsError as error:
                 self._fail(error)
             self._applied += 1
@@ -172,7 +172,7 @@ class _Job:
             return
         self._predicts = False
         try:
-            self._server = read(self._line.session)
+            self._server = read(self._cluster.connection)
         except GpopsError as error:
             raise GpopsError(
                 f"all {self._applied} statements were applied; reading the result failed: {error.message}",
@@ -184,11 +184,11 @@ class _Job:
         rest = self._statements[done + 1 :]
         unsure = error.was_sent and not isinstance(error, StatementError)
         full = isinstance(error, GroupFull)
-        message = self._line.full_group if full else error.message
+        message = self._cluster.full_group if full else error.message
         self._predicts = False
         try:
-            self._line.session = self._line.session.renewed()
-            self._server = read(self._line.session)
+            self._cluster.connection = self._cluster.connection.renewed()
+            self._server = read(self._cluster.connection)
         except GpopsError:
             self._server = None
         raise GpopsError(
@@ -218,7 +218,7 @@ class _Job:
             **shown,
             "restore": {kind: plan.restoring(self._targets, kind) for kind in shown},
             "statements": self._statements,
-            "engine": self._line.engine.shown,
+            "engine": self._cluster.engine.shown,
             "diff": {
                 side: {kind: {each["name"]: each[side] for each in found} for kind, found in shown.items()}
                 for side in ("before", "after")

@@ -80,7 +80,7 @@ class Desired:
 
 
 @dataclasses.dataclass(frozen=True)
-class Wishes:
+class DesiredState:
     """The whole task."""
 
     databases: tuple[Desired, ...] = ()
@@ -124,13 +124,13 @@ class Target:
         return self.after != self.subject.admission
 
 
-def understand(
+def parse(
     databases: t.Sequence[t.Mapping[str, t.Any]] | None,
     roles: t.Sequence[t.Mapping[str, t.Any]] | None,
     *,
     allow_lockout: bool = False,
     allow_superusers: bool = False,
-) -> Wishes:
+) -> DesiredState:
     """The options -> what is asked for.
 
     Raises:
@@ -138,7 +138,7 @@ def understand(
     """
     if databases is None and roles is None:
         raise OptionError("databases", "give databases, roles or both")
-    return Wishes(
+    return DesiredState(
         _entries("databases", databases or ()), _entries("roles", roles or ()), allow_lockout, allow_superusers
     )
 
@@ -170,7 +170,7 @@ def _check_limit(desired: Desired) -> None:
         )
 
 
-def plan(server: Server, wishes: Wishes) -> list[Target]:
+def plan(server: Server, wishes: DesiredState) -> list[Target]:
     """What was named or matched, each with what it should be, in the order in which to alter them.
 
     The login role comes last, so that a failure before it finds it as it was.
@@ -227,7 +227,7 @@ def _target(kind: str, subject: Subject, desired: Desired) -> Target:
     return Target(kind, subject, desired.of(subject.admission), desired.option)
 
 
-def _check_superuser(target: Target, wishes: Wishes) -> None:
+def _check_superuser(target: Target, wishes: DesiredState) -> None:
     loses = target.subject.admission.login and target.after.login is False
     if loses and target.subject.is_superuser and not wishes.allow_superusers:
         raise OptionError(
@@ -276,7 +276,7 @@ def _literal(kind: str, name: str) -> str:
     return _GLOB_CHARACTER.sub(r"[\g<0>]", name) if kind == "databases" else name
 
 
-def warnings(targets: t.Sequence[Target], wishes: Wishes) -> list[str]:
+def warnings(targets: t.Sequence[Target], wishes: DesiredState) -> list[str]:
     """What the operator should know besides."""
     said = []
     for target in targets:

@@ -45,7 +45,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.hints import (
 )
 
 # The rest composes statements with the driver's sql, and gets it from here.
-__all__ = ["ARGUMENT_SPEC", "MUTUALLY_EXCLUSIVE", "PSYCOPG2_IMPORT_ERROR", "Deadline", "Rows", "Session", "sql"]
+__all__ = ["ARGUMENT_SPEC", "MUTUALLY_EXCLUSIVE", "PSYCOPG2_IMPORT_ERROR", "Connection", "Deadline", "Rows", "sql"]
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
@@ -318,7 +318,7 @@ class _OwnProcess(t.NamedTuple):
     if_queued: bool
 
 
-class Session:
+class Connection:
     """One database session in autocommit; no call waits beyond the deadline.
 
     It starts no process on a segment: its settings come with the login, and nothing is set afterwards. A slot of a full
@@ -339,7 +339,7 @@ class Session:
     """
 
     def __init__(
-        self, options: t.Mapping[str, t.Any], deadline: Deadline, like: Session | None = None, closing: bool = False
+        self, options: t.Mapping[str, t.Any], deadline: Deadline, like: Connection | None = None, closing: bool = False
     ) -> None:
         self._options = options
         self._closing = closing
@@ -396,11 +396,11 @@ class Session:
         return {**role, **login_settings.fixed(given), **self._limits, **self._mended, **bypass}
 
     def _brought_along(self) -> list[str]:
-        return [*self._settings(), login_settings.CANARY[0]]
+        return [*self._settings(), login_settings.PROBE_SETTING[0]]
 
     def _set_all(self) -> None:
         """Set what did not come with the login; first as the login role, which may set most."""
-        settings = {**self._settings(), login_settings.MARK: self._new_mark()}
+        settings = {**self._settings(), login_settings.SESSION_MARK: self._new_mark()}
         role = settings.pop(login_settings.ROLE)
         self._set({login_settings.ROLE: login_settings.NO_ROLE, **settings}, self.deadline)
         if role != login_settings.NO_ROLE:
@@ -419,7 +419,7 @@ class Session:
             if login_settings.refuses_bypass(error.message) or not login_settings.refused(error.message, settings):
                 raise
         else:
-            name, value = login_settings.CANARY
+            name, value = login_settings.PROBE_SETTING
             self._at_startup = connection.get_parameter_status(name) == value
             if self._at_startup:
                 return connection
@@ -491,7 +491,7 @@ class Session:
                     if error.sqlstate not in _SETTING_REFUSED:
                         raise
 
-    def heard(self, pid: int, search_path: str) -> bool:
+    def detect_pooler(self, pid: int, search_path: str) -> bool:
         """Take in what the server says of this session, for a pooler may stand between, with pids of its own.
 
         Args:
@@ -700,26 +700,26 @@ class Session:
         words = f"the server refused a statement: {message} (SQLSTATE {error.pgcode})"
         return StatementError("; ".join(part for part in (words, hint, advice) if part), error.pgcode, text)
 
-    def renewed(self, deadline: Deadline | None = None) -> Session:
+    def renewed(self, deadline: Deadline | None = None) -> Connection:
         """A new session with the same options, in place of this one."""
         deadline, process = deadline or self.deadline, self._own_process()
         if process is None:
             self.close()
-            return Session(self._options, deadline, self)
+            return Connection(self._options, deadline, self)
         try:
-            session = Session(self._options, deadline, self)
+            connection = Connection(self._options, deadline, self)
         except ConnectError:
             # Perhaps all connections are taken, with this one.
             self.close()
-            return Session(self._options, deadline, self)
+            return Connection(self._options, deadline, self)
         except GpopsError:
             self.close()
             raise
         # Before its connection ends: then it would turn to the segments, where Greenplum 7 hears no signal any more.
-        session._end_own(process)
+        connection._end_own(process)
         self._running, self.lingers = None, False
         self.close()
-        return session
+        return connection
 
     def _own_process(self) -> _OwnProcess | None:
         """The server's process, if it will not end by itself at once; one of a pooler is not ours to end."""
@@ -767,7 +767,7 @@ class Session:
             return
         self._driver.closing = True
         if self._pooled and not self._driver.stuck:
-            _quietly(self._undo)
+            _quietly(self._reset_settings)
         self._closed = True
         self._end_from_elsewhere(self._own_process())
         if not self._driver.stuck:
@@ -781,20 +781,20 @@ class Session:
         if process is None or not deadline.remaining():
             return
         with contextlib.suppress(GpopsError):
-            other = Session(self._options, deadline, self, closing=True)
+            other = Connection(self._options, deadline, self, closing=True)
             other._end_own(process)
             other.close()
 
-    def _undo(self) -> None:
+    def _reset_settings(self) -> None:
         """Take our settings off the server's session: a pooler in transaction mode hands it on as it is.
 
         The mark stays: nothing may come after, for Odyssey would set anew what it knows of.
         """
-        marked = login_settings.MARK in self._left
+        marked = login_settings.SESSION_MARK in self._left
         # As the login role first: as another role we may not reset what we set as our own.
-        own = [name for name in self._left if name not in (login_settings.MARK, login_settings.ROLE)]
+        own = [name for name in self._left if name not in (login_settings.SESSION_MARK, login_settings.ROLE)]
         resets = [f"SET ROLE {login_settings.NO_ROLE}", *(f"RESET {name}" for name in [*own, login_settings.ROLE])]
-        text = "; ".join([*resets, f"SHOW {login_settings.MARK}"] if marked else resets)
+        text = "; ".join([*resets, f"SHOW {login_settings.SESSION_MARK}"] if marked else resets)
         deadline = Deadline(_CLOSE_SECONDS)
         for _attempt in range(_UNDO_TRIES):
             with contextlib.suppress(StatementError):  # a session without the mark is not the one

@@ -22,7 +22,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     Rows,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline, Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     GpopsError,
     GroupFull,
@@ -249,7 +249,7 @@ class Engine:
         return None if self.lock_source else f"role {self.role} may not read pg_locks"
 
 
-def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engine:
+def probe(connection: Connection, toolkit: str, needs: t.Collection[str] = ()) -> Engine:
     """Ask the server what it is, in one round trip that a full group cannot stop on any engine.
 
     Args:
@@ -261,62 +261,62 @@ def probe(session: Session, toolkit: str, needs: t.Collection[str] = ()) -> Engi
         OptionError: The interface that was asked for is not there or not for this role.
         GpopsError: The server is not of the Greenplum family, or one of the session's errors.
     """
-    row = _asked(session, needs)
-    if session.heard(row["pid"], row["search_path"]):
-        row = _asked(session, needs)
-    session.remember_database(row["database_oid"])
-    _check_who(session, row)
+    row = _asked(connection, needs)
+    if connection.detect_pooler(row["pid"], row["search_path"]):
+        row = _asked(connection, needs)
+    connection.remember_database(row["database_oid"])
+    _check_who(connection, row)
     engine = engine_from(row, toolkit)
-    session.may_bypass = engine.may_bypass
-    session.mend(_set_otherwise(row))
+    connection.may_bypass = engine.may_bypass
+    connection.mend(_set_otherwise(row))
     return engine
 
 
-def _asked(session: Session, needs: t.Collection[str]) -> dict[str, t.Any]:
+def _asked(connection: Connection, needs: t.Collection[str]) -> dict[str, t.Any]:
     try:
-        rows = session.execute(_probe_statement(needs))
+        rows = connection.execute(_probe_statement(needs))
     except StatementError as error:
-        if error.sqlstate == _TOO_LITTLE_MEMORY and session.mend(ENOUGH_MEMORY):
-            return _asked(session, needs)
+        if error.sqlstate == _TOO_LITTLE_MEMORY and connection.mend(ENOUGH_MEMORY):
+            return _asked(connection, needs)
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
-                f"the server at {session.where} is not Greenplum 6, Greenplum 7 or Cloudberry: "
+                f"the server at {connection.where} is not Greenplum 6, Greenplum 7 or Cloudberry: "
                 "its catalog knows no resource groups",
                 **error.result,
             ) from None
         raise
     if not rows.rows:
-        raise GpopsError(f"{session.where}: the role of this session has been dropped")
+        raise GpopsError(f"{connection.where}: the role of this session has been dropped")
     answer = _answered(rows, needs)
     content = _settings(answer["settings"]).get("gp_contentid", (None, ""))[0]
     if content not in (None, _COORDINATOR):
         # In utility mode a segment lets everybody in: parts of queries look like sessions there, and a group
         # that is changed there differs from that of the other segments.
         raise GpopsError(
-            f"the server at {session.where} is a segment (content {content}), reached in utility mode; "
+            f"the server at {connection.where} is a segment (content {content}), reached in utility mode; "
             "log in to the coordinator"
         )
     return answer
 
 
-def _check_who(session: Session, row: t.Mapping[str, t.Any]) -> None:
+def _check_who(connection: Connection, row: t.Mapping[str, t.Any]) -> None:
     """Nobody else decides as whom the session acts: an operator who acts as another one sees and ends less, or more.
 
     Raises:
         GpopsError: It names who it is, and who has set that, if it can be told.
     """
     # Behind a pooler another server session may come next, and begin as the database says.
-    told = _roles_set(session) if session.pooled else []
-    problem = who_problem(row, session.login, session.wanted_role, told, session.pooled)
+    told = _roles_set(connection) if connection.pooled else []
+    problem = who_problem(row, connection.login, connection.wanted_role, told, connection.pooled)
     if problem is None:
         return
-    told = told or _roles_set(session)
-    raise GpopsError(f"{session.where}: {problem}; {what_to_do(told)}. Nothing was done")
+    told = told or _roles_set(connection)
+    raise GpopsError(f"{connection.where}: {problem}; {what_to_do(told)}. Nothing was done")
 
 
-def _roles_set(session: Session) -> list[tuple[str, str]]:
+def _roles_set(connection: Connection) -> list[tuple[str, str]]:
     try:
-        rows = answers.records(session.execute(_ROLES_SET), "the settings of roles", _ROLES_SET_KINDS)
+        rows = answers.records(connection.execute(_ROLES_SET), "the settings of roles", _ROLES_SET_KINDS)
     except GroupFull:
         raise
     except StatementError:  # not for this role to read
@@ -532,12 +532,12 @@ def full_group_message(engine: Engine | None, role: str | None) -> str:
     )
 
 
-def segments_down(session: Session, deadline: Deadline) -> tuple[int | None, str | None]:
+def segments_down(connection: Connection, deadline: Deadline) -> tuple[int | None, str | None]:
     """How many segments and mirrors are down, or V(none) and why that cannot be read."""
     # A plain look into the catalog, which a full group does not stop.
     statement = "SELECT pg_catalog.count(*) FROM pg_catalog.gp_segment_configuration WHERE status = 'd'"
     try:
-        rows = session.execute(statement, deadline=deadline)
+        rows = connection.execute(statement, deadline=deadline)
         return answers.one(rows, "a number of segments", COUNT)[0], None
     except GroupFull:
         raise

@@ -14,7 +14,7 @@ import typing as t
 
 # The server reports it to the client unasked, so the client knows that its options arrived. ISO, which the driver
 # wants, shows the same for each order of day and month.
-CANARY = ("DateStyle", "ISO, YMD")
+PROBE_SETTING = ("DateStyle", "ISO, YMD")
 BYPASS = "gp_resource_group_bypass"
 ROLE = "role"
 # As which the login role acts as itself.
@@ -50,7 +50,7 @@ _QUEUE_SHARE = 0.2
 _NAME_BYTES = 64
 _WORD = re.compile(r"(?:\\.|[^\\\s])+", re.DOTALL)
 # A setting of no meaning, which tells the session that has our settings from the others of a pooler.
-MARK = "gpops.session"
+SESSION_MARK = "gpops.session"
 
 
 def limits(remaining: float, patient: bool = False) -> dict[str, str]:
@@ -112,7 +112,7 @@ def with_settings(params: t.Mapping[str, t.Any], given: str | None, settings: t.
     Args:
         given: The options that the user has set, which stay; but ours count.
     """
-    ours = [f"-c {name}={_escaped(value)}" for name, value in [*settings.items(), CANARY]]
+    ours = [f"-c {name}={_escaped(value)}" for name, value in [*settings.items(), PROBE_SETTING]]
     return {**params, "options": " ".join([given or "", *ours]).strip()}
 
 
@@ -127,7 +127,7 @@ def refused(message: str, settings: t.Iterable[str]) -> bool:
     """
     # A role is in many messages.
     names = [name for name in settings if name != ROLE]
-    return any(word in message for word in [*names, CANARY[0], "startup parameter", "options"])
+    return any(word in message for word in [*names, PROBE_SETTING[0], "startup parameter", "options"])
 
 
 def refuses_role(message: str, role: str | None) -> bool:

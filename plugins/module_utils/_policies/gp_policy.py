@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit, visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     ConnectionLost,
     DeadlineExceeded,
@@ -29,7 +29,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as _processes
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation, gp_backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as _victims
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.sender import ServerLine
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.sender import SignalSender
 
 REPORT = "report"
 ENFORCE = "enforce"
@@ -68,14 +68,14 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     Raises:
         GpopsError: In plain words, with the whole result so far.
     """
-    rules = policy.understand(options["policies"])
+    rules = policy.parse(options["policies"])
     _guards.check_share(options["max_share"])
     guards = _Guards(options)
-    job = _Job(rules, options, guards, acting=options["mode"] == ENFORCE and not check_mode)
+    job = _PolicyRun(rules, options, guards, acting=options["mode"] == ENFORCE and not check_mode)
     try:
         job.guard(guards.findings())
-        with visit(options, *_engine.needs_of_messages(*options["policies"])) as line:
-            job.apply(line)
+        with connect(options, *_engine.needs_of_messages(*options["policies"])) as cluster:
+            job.apply(cluster)
     except GpopsError as error:
         job.broke_off(error.message)
         raise GpopsError(error.message, **{**job.result(), **error.result}) from None
@@ -83,13 +83,13 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     return job.result(), job.warnings
 
 
-def too_late(rules: t.Iterable[policy.Rule], engine: _engine.Engine) -> list[str]:
+def too_late(rules: t.Iterable[policy.Policy], engine: _engine.Engine) -> list[str]:
     """PURE: the policies that are to keep connections free for ordinary roles, and cannot."""
     most, kept = engine.max_connections, gp_process_info.kept_connections(engine)
     found = (
         (rule.name, rule.goal.comes_too_late(most, kept))
         for rule in rules
-        if isinstance(rule.goal, thresholds.Connections)
+        if isinstance(rule.goal, thresholds.MaxConnections)
     )
     return [f"policy {name}: {words}" for name, words in found if words]
 
@@ -147,7 +147,7 @@ class _Stopped(GpopsError):
 
 
 @dataclasses.dataclass
-class _Account:
+class _PolicyAccount:
     """What came of one policy so far.
 
     Attributes:
@@ -179,7 +179,7 @@ def _who(victim: t.Mapping[str, t.Any]) -> tuple[t.Any, ...]:
     return (victim["pid"], victim["backend_start"])
 
 
-class _Time:
+class _TimeBudget:
     """What is left of O(timeout); waits that were asked for come on top."""
 
     def __init__(self, deadline: connection.Deadline) -> None:
@@ -202,18 +202,18 @@ class _Time:
             self._left = min(self._left, deadline.remaining() + free)
 
 
-class _Job:
+class _PolicyRun:
     """All policies on one server."""
 
     def __init__(
-        self, rules: t.Sequence[policy.Rule], options: t.Mapping[str, t.Any], guards: _Guards, acting: bool
+        self, rules: t.Sequence[policy.Policy], options: t.Mapping[str, t.Any], guards: _Guards, acting: bool
     ) -> None:
         self._rules = rules
         self._options = options
         self._again = guards
         self._acting = acting
-        self._accounts = {rule.name: _Account() for rule in rules}
-        self._past = policy.Past()
+        self._accounts = {rule.name: _PolicyAccount() for rule in rules}
+        self._past = policy.SignalHistory()
         self._guards: dict[str, _guards.Finding] = {}
         self._moment: thresholds.Moment | None = None
         self._moment_has_locks = False
@@ -239,15 +239,15 @@ class _Job:
         before = f"after {number} signals" if number else "and nothing was signalled"
         raise _Stopped(f"a guard stopped it, {before}: {words}")
 
-    def apply(self, line: Visit) -> None:
+    def apply(self, cluster: Cluster) -> None:
         """Each policy in turn."""
-        self._line = line
-        self._engine = line.engine
-        self._time = _Time(line.deadline)
-        self._say(too_late(self._rules, line.engine))
+        self._cluster = cluster
+        self._engine = cluster.engine
+        self._time = _TimeBudget(cluster.deadline)
+        self._say(too_late(self._rules, cluster.engine))
         if not self._options["allow_segments_down"]:
             with self._time.spend() as deadline:
-                down, problem = _engine.segments_down(line.session, deadline)
+                down, problem = _engine.segments_down(cluster.connection, deadline)
             self.guard([_guards.segments(down, problem, allowed=False)])
         for rule in self._rules:
             account = self._accounts[rule.name]
@@ -264,7 +264,7 @@ class _Job:
 
     def _words(self, error: GpopsError) -> str:
         if isinstance(error, GroupFull):
-            return self._line.full_group
+            return self._cluster.full_group
         return error.message
 
     def broke_off(self, message: str) -> None:
@@ -273,7 +273,7 @@ class _Job:
             if account.outcome == NOT_RUN:
                 account.reason = account.reason or message
 
-    def _apply(self, rule: policy.Rule, account: _Account) -> None:
+    def _apply(self, rule: policy.Policy, account: _PolicyAccount) -> None:
         unable = self._unable(rule)
         if unable:
             account.reason = unable
@@ -304,16 +304,16 @@ class _Job:
             self._conclude(rule, account, step)
             return
 
-    def _unable(self, rule: policy.Rule) -> str | None:
+    def _unable(self, rule: policy.Policy) -> str | None:
         """Why this role cannot do what the policy asks for."""
         plan = rule.request.plan
         needed = [_victims.CANCELLED] if plan.cancel_first or plan.state == _victims.CANCELLED else []
         for state in [*needed, plan.state]:
-            if state not in self._line.engine.signal_functions:
-                return f"role {self._line.engine.role} may use no function of mdb_toolkit for state={state}"
+            if state not in self._cluster.engine.signal_functions:
+                return f"role {self._cluster.engine.role} may use no function of mdb_toolkit for state={state}"
         return None
 
-    def _step(self, rule: policy.Rule, account: _Account, quiet_until: float | None) -> policy.Step:
+    def _step(self, rule: policy.Policy, account: _PolicyAccount, quiet_until: float | None) -> policy.Step:
         """What the policy does now; what that takes while it waits for quiet is a part of that wait."""
         free = max(0.0, quiet_until - time.monotonic()) if quiet_until else 0.0
         with self._time.spend(free=free) as deadline:
@@ -326,7 +326,7 @@ class _Job:
         self._say(_victims.unprotected_names(chosen, rule.request.policy))
         return step
 
-    def _wants_locks(self, rule: policy.Rule) -> bool:
+    def _wants_locks(self, rule: policy.Policy) -> bool:
         """Whether the lock table is to be read for this policy; a report is made of one look for all of them."""
         if self._locks_problem:
             return False  # once is enough: each further attempt would take half of the time that is left
@@ -336,12 +336,12 @@ class _Job:
         """All sessions; anew if something was signalled since the last look, or if that was without locks."""
         if self._moment is not None and (self._moment_has_locks or not with_locks):
             return self._moment
-        line, engine = self._line, self._line.engine
+        engine = self._cluster.engine
         if not self._settled:
             time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
             self._settled = True
         length = max(rule.request.selection.query_length(gp_backend.QUERY_LENGTH) for rule in self._rules)
-        snapshot = _processes.read(line, deadline, with_locks, length)
+        snapshot = _processes.read(self._cluster, deadline, with_locks, length)
         if not self._looks:
             self._total = len(snapshot.backends)
             self.warnings += gp_process_info.warnings(engine, snapshot, with_locks=False)
@@ -360,7 +360,7 @@ class _Job:
         number = self._past.sessions_with(step.now)
         return _guards.over_share(number, self._total or 0, self._options["max_share"])
 
-    def _sent_so_far(self, account: _Account) -> str:
+    def _sent_so_far(self, account: _PolicyAccount) -> str:
         """What a policy that is refused has done before."""
         number = sum(victim["signalled"] is not False for victim in account.hit)
         if not number:
@@ -368,11 +368,11 @@ class _Job:
         verb = ("was" if number == 1 else "were") if self._acting else "would be"
         return f"{_sessions(number)} {verb} signalled before that, and nobody more"
 
-    def _end(self, rule: policy.Rule, account: _Account, step: policy.Step) -> None:
+    def _end(self, rule: policy.Policy, account: _PolicyAccount, step: policy.Step) -> None:
         """End the sessions of a step, or suppose so."""
         state = rule.request.policy.state
         moment = t.cast(thresholds.Moment, self._moment)
-        endings: dict[int, escalation.Ending] = {}
+        endings: dict[int, escalation.Outcome] = {}
         if self._acting:
             self.guard(self._again.findings())
             waited = any(backend.waiting is not False for backend in moment.backends)
@@ -394,14 +394,14 @@ class _Job:
         if lost:
             raise ConnectionLost(f"process {lost[0]}: {endings[lost[0]].reason}")
 
-    def _signal(self, rule: policy.Rule, account: _Account, step: policy.Step) -> dict[int, escalation.Ending]:
+    def _signal(self, rule: policy.Policy, account: _PolicyAccount, step: policy.Step) -> dict[int, escalation.Outcome]:
         plan = rule.request.plan
         waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
-        self._say(gp_backend.warnings(self._line.engine, rule.options))
+        self._say(gp_backend.warnings(self._cluster.engine, rule.options))
         try:
             with self._time.spend(waits) as deadline:
-                line = ServerLine(self._line, deadline, rule.options["victim_message"])
-                return escalation.end(line, step.now, plan)
+                sender = SignalSender(self._cluster, deadline, rule.options["victim_message"])
+                return escalation.signal_all(sender, step.now, plan)
         except GpopsError as error:
             # It is raised only if no signal was sent.
             self._note(rule, account, gp_backend.spared(step.verdicts, f"not signalled: {self._words(error)}"), {})
@@ -418,22 +418,22 @@ class _Job:
 
     def _note(
         self,
-        rule: policy.Rule,
-        account: _Account,
+        rule: policy.Policy,
+        account: _PolicyAccount,
         verdicts: t.Sequence[_victims.Verdict],
-        endings: t.Mapping[int, escalation.Ending],
+        endings: t.Mapping[int, escalation.Outcome],
     ) -> None:
         """Take the sessions into the result."""
         options = {**rule.options, "redact_literals": self._options["redact_literals"]}
         more = {"policy": rule.name, "why": rule.options["why"], "round": max(account.rounds, 1)}
-        for verdict, victim in zip(verdicts, gp_backend.records(verdicts, endings, self._line.engine, options)):
+        for verdict, victim in zip(verdicts, gp_backend.records(verdicts, endings, self._cluster.engine, options)):
             record = {**victim, **more}
             if verdict.outcome is None:
                 account.hit.append(record)
             else:
                 account.bystanders[_who(record)] = record
 
-    def _conclude(self, rule: policy.Rule, account: _Account, step: policy.Step) -> None:
+    def _conclude(self, rule: policy.Policy, account: _PolicyAccount, step: policy.Step) -> None:
         """The outcome of a policy that came to its end."""
         number = sum(victim["signalled"] is not False for victim in account.hit)
         state = rule.request.policy.state
@@ -455,7 +455,7 @@ class _Job:
                 account.outcome = FAILED
                 account.reason = "; ".join(part for part in (problem, account.reason) if part)
 
-    def _problem(self, rule: policy.Rule, account: _Account) -> str | None:
+    def _problem(self, rule: policy.Policy, account: _PolicyAccount) -> str | None:
         """The first session that was to end and did not."""
         bad = gp_backend.bad_outcomes(rule.options)
         left = [victim for victim in account.victims if victim["outcome"] in bad]
@@ -491,7 +491,7 @@ class _Job:
             found["sessions"] = {"total": self._total, "signalled": self._past.sessions_with()}
         return found
 
-    def _policy(self, rule: policy.Rule) -> dict[str, t.Any]:
+    def _policy(self, rule: policy.Policy) -> dict[str, t.Any]:
         account = self._accounts[rule.name]
         return {
             "name": rule.name,

@@ -44,7 +44,7 @@ _MANY_ROUNDS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class Policy:
     """One policy, understood.
 
     Attributes:
@@ -58,14 +58,14 @@ class Rule:
     name: str
     options: t.Mapping[str, t.Any]
     request: gp_backend.Request
-    goal: thresholds.Goal | None
+    goal: thresholds.Threshold | None
     quiet_for: float | None
     rounds: int
 
     @property
     def needs_locks(self) -> bool:
         """Whether it can be judged with the lock table only."""
-        return _selection.needs_locks(self.options) or isinstance(self.goal, thresholds.HeldUp)
+        return _selection.needs_locks(self.options) or isinstance(self.goal, thresholds.MaxHeldUp)
 
     @property
     def has_end(self) -> bool:
@@ -92,13 +92,13 @@ class Step:
     refused: str | None = None
 
 
-def understand(policies: t.Sequence[t.Mapping[str, t.Any]]) -> list[Rule]:
+def parse(policies: t.Sequence[t.Mapping[str, t.Any]]) -> list[Policy]:
     """The rules for these policies.
 
     Raises:
         OptionError: An option of one cannot be used, or a name is empty or there twice.
     """
-    rules: list[Rule] = []
+    rules: list[Policy] = []
     for number, options in enumerate(policies, 1):
         name = options["name"]
         if not name.strip() or name in [rule.name for rule in rules]:
@@ -110,14 +110,14 @@ def understand(policies: t.Sequence[t.Mapping[str, t.Any]]) -> list[Rule]:
     return rules
 
 
-def _rule(options: t.Mapping[str, t.Any]) -> Rule:
-    goal = thresholds.understand(options)
+def _rule(options: t.Mapping[str, t.Any]) -> Policy:
+    goal = thresholds.parse(options)
     if goal is not None and options["victims"] != "all":
         raise OptionError(
             "victims", f"{options['victims']} is not allowed with a maximum to reach, which chooses itself"
         )
     match_all = options["match_all"] or goal is not None or options["limits"] is not None
-    request = gp_backend.understand({**options, "processes": None, "match_all": match_all})
+    request = gp_backend.parse({**options, "processes": None, "match_all": match_all})
     if options["limits"] is not None:
         criterion = _selection.Criterion("limits", _limits(options["limits"]))
         selection = dataclasses.replace(request.selection, wanted=(*request.selection.wanted, criterion))
@@ -126,7 +126,7 @@ def _rule(options: t.Mapping[str, t.Any]) -> Rule:
     rounds = options["rounds"]
     if rounds is not None and rounds < 1:
         raise OptionError("rounds", f"{rounds} is not allowed; it is a number, 1 or more")
-    return Rule(
+    return Policy(
         name=options["name"],
         options=options,
         request=request,
@@ -175,7 +175,7 @@ def key(state: str, backend: Backend) -> Key:
 
 
 @dataclasses.dataclass
-class Past:
+class SignalHistory:
     """What was done before in this run, by all of its policies.
 
     Attributes:
@@ -203,7 +203,9 @@ class Past:
 _AGAIN = "this run signalled it before, or tried to, and it is still there"
 
 
-def step(rule: Rule, moment: thresholds.Moment, found: t.Sequence[_victims.Verdict], past: Past, number: int) -> Step:
+def step(
+    rule: Policy, moment: thresholds.Moment, found: t.Sequence[_victims.Verdict], past: SignalHistory, number: int
+) -> Step:
     """What the rule does with this moment.
 
     Args:
@@ -244,7 +246,7 @@ def _who_is_left(verdicts: t.Sequence[_victims.Verdict]) -> str:
 
 
 def _step_to_goal(
-    goal: thresholds.Goal,
+    goal: thresholds.Threshold,
     moment: thresholds.Moment,
     soon: thresholds.Moment,
     verdicts: t.Sequence[_victims.Verdict],
@@ -260,7 +262,9 @@ def _step_to_goal(
     return _end_some(goal, pick, verdicts, left)
 
 
-def _end_some(goal: thresholds.Goal, pick: thresholds.Pick, verdicts: t.Sequence[_victims.Verdict], left: int) -> Step:
+def _end_some(
+    goal: thresholds.Threshold, pick: thresholds.Pick, verdicts: t.Sequence[_victims.Verdict], left: int
+) -> Step:
     batch = len(pick.order) if goal.batch is None else goal.batch
     now = pick.order[: min(batch, max(left, 0))]
     chosen = {backend.pid for backend in now}

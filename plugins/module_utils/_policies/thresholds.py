@@ -92,7 +92,7 @@ class Pick:
 
 
 @dataclasses.dataclass(frozen=True)
-class HeldUp:
+class MaxHeldUp:
     """No session holds up more than so many others, directly or through others."""
 
     limit: int
@@ -158,7 +158,7 @@ def _reached(root: int, waiters: t.Mapping[int, t.AbstractSet[int]]) -> frozense
 
 
 @dataclasses.dataclass(frozen=True)
-class RoleSessions:
+class MaxRoleSessions:
     """A login role has no more than so many sessions.
 
     Attributes:
@@ -199,7 +199,7 @@ def missed_least(backend: Backend) -> tuple[int, float, int]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Connections:
+class MaxConnections:
     """No more connections are used than a number, or a percentage of the maximum.
 
     Attributes:
@@ -255,7 +255,7 @@ class Connections:
 
 
 @dataclasses.dataclass(frozen=True)
-class GroupQueue:
+class MaxGroupQueue:
     """No more than so many sessions wait for a slot of one resource group.
 
     Attributes:
@@ -287,13 +287,13 @@ def _longest_in_state(backend: Backend) -> tuple[float, int]:
     return (-(backend.state_age or 0.0), backend.pid)
 
 
-Goal = t.Union[HeldUp, RoleSessions, Connections, GroupQueue]
+Threshold = t.Union[MaxHeldUp, MaxRoleSessions, MaxConnections, MaxGroupQueue]
 
 
 _COUNTS_SESSIONS = ("max_connections", "max_role_sessions")
 
 
-def understand(options: t.Mapping[str, t.Any]) -> Goal | None:
+def parse(options: t.Mapping[str, t.Any]) -> Threshold | None:
     """The maximum to reach of a policy, or V(none).
 
     Raises:
@@ -322,16 +322,16 @@ def _check_number(name: str, value: int | None, least: int) -> None:
         raise OptionError(name, f"{value} is not allowed; it is a number, {least} or more")
 
 
-def _goal(name: str, options: t.Mapping[str, t.Any]) -> Goal:
+def _goal(name: str, options: t.Mapping[str, t.Any]) -> Threshold:
     if name == "max_held_up":
-        return HeldUp(options[name])
+        return MaxHeldUp(options[name])
     if name == "max_group_queue":
-        return GroupQueue(options[name], _names(options, "resource_groups"))
+        return MaxGroupQueue(options[name], _names(options, "resource_groups"))
     if name == "max_role_sessions":
         quotas = tuple(_quotas(options["role_quotas"] or {}))
-        return RoleSessions(options[name], quotas, roles=_names(options, "users"))
+        return MaxRoleSessions(options[name], quotas, roles=_names(options, "users"))
     number, share = _connections(options[name])
-    return Connections(number, share, OFFENDERS[options["offenders_by"]])
+    return MaxConnections(number, share, OFFENDERS[options["offenders_by"]])
 
 
 def _names(options: t.Mapping[str, t.Any], name: str) -> Names:

@@ -21,11 +21,11 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     WHOLE_IN_TEXT,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline, Session, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import RANGES, TEXTS, is_text
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import Facts, Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import queries
 
 # The columns of the view that are not options.
@@ -114,7 +114,7 @@ class GroupStatus:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
+class GroupCatalog:
     """The groups of a server at one moment.
 
     Attributes:
@@ -124,12 +124,12 @@ class Reading:
     """
 
     groups: t.Mapping[str, Group]
-    facts: Facts
+    facts: EngineFacts
     enforced: bool
     manager: str
 
 
-def read(session: Session, engine: Engine, with_tablespaces: bool = False) -> Reading:
+def read(connection: Connection, engine: Engine, with_tablespaces: bool = False) -> GroupCatalog:
     """Read configuration and roles, in one round trip; a full group stops nobody.
 
     Args:
@@ -151,25 +151,27 @@ def read(session: Session, engine: Engine, with_tablespaces: bool = False) -> Re
             f"gp_toolkit of database {engine.database} is not trusted: {engine.group_views_distrust}. "
             "Or set login_db to another database"
         )
-    found = _read(session, engine)
+    found = _read(connection, engine)
     if not with_tablespaces:
         return found
-    tablespaces = dict(answers.tuples(session.execute(_TABLESPACES), "the tablespaces", TEXT, COUNT))
+    tablespaces = dict(answers.tuples(connection.execute(_TABLESPACES), "the tablespaces", TEXT, COUNT))
     return dataclasses.replace(found, facts=dataclasses.replace(found.facts, tablespaces=tablespaces))
 
 
-def _read(session: Session, engine: Engine) -> Reading:
+def _read(connection: Connection, engine: Engine) -> GroupCatalog:
     if engine.waits_in_group:
-        answer = session.execute(_READ_CATALOG)
+        answer = connection.execute(_READ_CATALOG)
         limits, columns, members, manager = answers.one(answer, _GROUPS, maybe(TEXT), maybe(TEXT), maybe(TEXT), TEXT)
         config = config_from(answers.json_records(limits, _GROUPS, _LIMIT_KINDS), answers.json_names(columns, _GROUPS))
         if config is not None:
             return _reading(config, members, manager, engine)
-    config_text, members, manager = answers.one(session.execute(_READ), _GROUPS, maybe(TEXT), maybe(TEXT), TEXT)
+    config_text, members, manager = answers.one(connection.execute(_READ), _GROUPS, maybe(TEXT), maybe(TEXT), TEXT)
     return _reading(answers.json_records(config_text, _GROUPS, {}, rest=maybe(PLAIN)), members, manager, engine)
 
 
-def _reading(config: t.Sequence[t.Mapping[str, t.Any]], members: str | None, manager: str, engine: Engine) -> Reading:
+def _reading(
+    config: t.Sequence[t.Mapping[str, t.Any]], members: str | None, manager: str, engine: Engine
+) -> GroupCatalog:
     groups = answers.checked(config, _GROUPS, _CONFIG_KINDS, rest=maybe(PLAIN))
     answers.unique((group["groupname"] for group in groups), _GROUPS)
     return reading_from(groups, answers.json_records(members, _GROUPS, _MEMBER_KINDS), manager, engine)
@@ -191,7 +193,7 @@ def config_from(limits: t.Iterable[t.Mapping[str, t.Any]], columns: t.Iterable[s
 
 def reading_from(
     config: t.Sequence[t.Mapping[str, t.Any]], members: t.Sequence[t.Mapping[str, t.Any]], manager: str, engine: Engine
-) -> Reading:
+) -> GroupCatalog:
     """PURE: the rows of the statement -> the reading."""
     roles: dict[str, list[str]] = {}
     for member in members:
@@ -206,7 +208,7 @@ def reading_from(
         )
         for row in config
     }
-    facts = Facts(
+    facts = EngineFacts(
         family=engine.family,
         options=tuple(name for name in (config[0] if config else ()) if name not in _NOT_LIMITS),
         max_connections=engine.max_connections,
@@ -215,12 +217,12 @@ def reading_from(
         superusers=frozenset(member["rolname"] for member in members if member["rolsuper"]),
         all_roles=frozenset(member["rolname"] for member in members),
     )
-    return Reading(groups, facts, manager in _ENFORCING, manager)
+    return GroupCatalog(groups, facts, manager in _ENFORCING, manager)
 
 
-def read_status(session: Session, deadline: Deadline | None = None) -> dict[str, GroupStatus]:
+def read_status(connection: Connection, deadline: Deadline | None = None) -> dict[str, GroupStatus]:
     """What goes on in each group, by name. It costs the engine about 300 ms, for it samples the CPU."""
-    rows = answers.tuples(session.execute(_STATUS, deadline=deadline), _STATUSES, TEXT)
+    rows = answers.tuples(connection.execute(_STATUS, deadline=deadline), _STATUSES, TEXT)
     found = [answers.json_record(row[0], _STATUSES, _STATUS_KINDS) for row in rows]
     return {_name_of(row): _status_from(row) for row in found}
 

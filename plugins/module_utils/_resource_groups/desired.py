@@ -69,7 +69,7 @@ _ENTRY_OPTIONS = ("name", "state", "roles", *LIMIT_OPTIONS)
 
 
 @dataclasses.dataclass(frozen=True)
-class Wishes:
+class DesiredState:
     """The whole task.
 
     Attributes:
@@ -89,7 +89,7 @@ class Wishes:
         return any(tablespaces_of(desired.limits.get("io_limit", UNSET)) for desired in self.desired)
 
 
-def understand(
+def parse(
     entries: t.Sequence[t.Mapping[str, t.Any]],
     single: bool,
     *,
@@ -98,7 +98,7 @@ def understand(
     purge_roles: bool = False,
     roles_to: str | None = None,
     allow_lockout: bool = False,
-) -> Wishes:
+) -> DesiredState:
     """The options -> what is asked for.
 
     Args:
@@ -109,7 +109,7 @@ def understand(
         OptionError: Something cannot be meant, whatever the server.
     """
     desired = tuple(_desired("" if single else f"groups[{number}].", entry) for number, entry in enumerate(entries))
-    wishes = Wishes(desired, purge, purge_all, purge_roles, roles_to, allow_lockout)
+    wishes = DesiredState(desired, purge, purge_all, purge_roles, roles_to, allow_lockout)
     _check_unique(desired)
     _check_purge(wishes, single)
     _check_roles_to(wishes)
@@ -213,7 +213,7 @@ def _check_unique(desired: t.Iterable[Desired]) -> None:
             roles[role] = each
 
 
-def _check_purge(wishes: Wishes, single: bool) -> None:
+def _check_purge(wishes: DesiredState, single: bool) -> None:
     if wishes.purge and single:
         raise OptionError("purge", "it goes with groups, the list of all groups that are to be there")
     if wishes.purge_all and not wishes.purge:
@@ -224,7 +224,7 @@ def _check_purge(wishes: Wishes, single: bool) -> None:
         )
 
 
-def _check_roles_to(wishes: Wishes) -> None:
+def _check_roles_to(wishes: DesiredState) -> None:
     if wishes.roles_to is None:
         return
     _check_name("roles_to", wishes.roles_to)

@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, engine, option_types
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit, visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     GpopsError,
     GroupFull,
@@ -60,15 +60,15 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """
     wishes = understand(options)
     wait_timeout = option_types.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
-    with visit(options, engine.GROUP_VIEWS, changes=True) as found:
-        job = _Job(found, wishes, check_mode)
+    with connect(options, engine.GROUP_VIEWS, changes=True) as cluster:
+        job = _GroupChange(cluster, wishes, check_mode)
         if not check_mode:
             job.apply()
             job.wait(wait_timeout)
         return job.result(), job.warnings()
 
 
-def understand(options: t.Mapping[str, t.Any]) -> desired.Wishes:
+def understand(options: t.Mapping[str, t.Any]) -> desired.DesiredState:
     """PURE: the options -> what is asked for.
 
     Raises:
@@ -78,20 +78,20 @@ def understand(options: t.Mapping[str, t.Any]) -> desired.Wishes:
     if (options["name"] is None) == (options["groups"] is None):
         raise OptionError("name", "give either name, for one group, or groups, for a list of them")
     if options["groups"] is None:
-        return desired.understand([options], single=True, **task)
+        return desired.parse([options], single=True, **task)
     alone = [name for name in _ENTRY if name != "state" and options.get(name) is not None]
     if alone:
         raise OptionError(alone[0], "with groups it belongs into the entries of the list")
-    return desired.understand(options["groups"], single=False, **task)
+    return desired.parse(options["groups"], single=False, **task)
 
 
-class _Job:
+class _GroupChange:
     """One plan on one server: what it is, what of it was done, and what came out."""
 
-    def __init__(self, line: Visit, wishes: desired.Wishes, check_mode: bool) -> None:
-        self._line = line
+    def __init__(self, cluster: Cluster, wishes: desired.DesiredState, check_mode: bool) -> None:
+        self._cluster = cluster
         self._said: list[str] = []
-        self._reading = catalog.read(line.session, line.engine, wishes.names_tablespaces)
+        self._reading = catalog.read(cluster.connection, cluster.engine, wishes.names_tablespaces)
         self._groups = dict(self._reading.groups)
         self._plan = plan.plan(self._groups, wishes, self._reading.facts)
         self._lowered = self._groups_with_less_room()
@@ -99,18 +99,18 @@ class _Job:
             self._groups = catalog.with_status(self._groups, self._status(check_mode))
             self._plan = plan.plan(self._groups, wishes, self._reading.facts)
         # As text from now on: the driver quotes names with a live connection only, and a failure names them too.
-        self._statements = [line.session.text(catalog.statement(step)) for step in self._plan.steps]
+        self._statements = [cluster.connection.text(catalog.statement(step)) for step in self._plan.steps]
         self._applied = 0
         self._after: dict[str, plan.Group | None] = dict(self._plan.after)
 
     def _status(self, check_mode: bool) -> dict[str, catalog.GroupStatus]:
         """Read only where it matters: the engine takes 300 ms to tell what runs."""
         try:
-            return catalog.read_status(self._line.session)
+            return catalog.read_status(self._cluster.connection)
         except GroupFull:
             if not check_mode:  # no statement of the plan would get past either
                 raise
-            self._said.append(f"what runs in the groups is unknown: {self._line.full_group}")
+            self._said.append(f"what runs in the groups is unknown: {self._cluster.full_group}")
             return {}
 
     def _groups_with_less_room(self) -> list[str]:
@@ -124,13 +124,13 @@ class _Job:
     def apply(self) -> None:
         """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
         for statement in self._statements:
-            heard = len(self._line.session.warnings())
+            heard = len(self._cluster.connection.warnings())
             try:
-                self._line.session.execute(statement)
+                self._cluster.connection.execute(statement)
             except GpopsError as error:
                 self._fail(error)
             self._applied += 1
-            self._said += [text for text in self._line.session.warnings()[heard:] if text.startswith("WARNING")]
+            self._said += [text for text in self._cluster.connection.warnings()[heard:] if text.startswith("WARNING")]
         if self._statements:
             try:
                 self._read_after()
@@ -142,7 +142,7 @@ class _Job:
                 ) from None
 
     def _read_after(self) -> None:
-        now = catalog.read(self._line.session, self._line.engine).groups
+        now = catalog.read(self._cluster.connection, self._cluster.engine).groups
         self._after = {name: now.get(name) for name in self._plan.after}
         if self._applied == len(self._statements):
             self._said += not_stored(self._plan.after, self._after, self._reading.facts.tablespaces)
@@ -150,9 +150,9 @@ class _Job:
     def _fail(self, error: GpopsError) -> t.NoReturn:
         failed = self._statements[self._applied]
         unsure = error.was_sent and not isinstance(error, StatementError)
-        message = self._line.full_group if isinstance(error, GroupFull) else error.message
+        message = self._cluster.full_group if isinstance(error, GroupFull) else error.message
         try:
-            self._line.session = self._line.session.renewed()
+            self._cluster.connection = self._cluster.connection.renewed()
             self._read_after()
         except GpopsError:
             self._after = {}
@@ -182,10 +182,10 @@ class _Job:
         """Until no group runs more than it may now, or the time is over."""
         end = time.monotonic() + seconds
         # The wait was asked for: it comes on top of what is left of the session's time.
-        deadline = connection.Deadline(self._line.session.deadline.remaining() + seconds)
+        deadline = connection.Deadline(self._cluster.connection.deadline.remaining() + seconds)
         while self._lowered and self._statements:
             try:
-                status = catalog.read_status(self._line.session, deadline)
+                status = catalog.read_status(self._cluster.connection, deadline)
             except GpopsError as error:
                 self._said.append(f"all was applied; whether less runs already could not be read: {error.message}")
                 return
@@ -209,7 +209,7 @@ class _Job:
             "groups": groups,
             "statements": self._statements,
             "enforced": self._reading.enforced,
-            "engine": self._line.engine.shown,
+            "engine": self._cluster.engine.shown,
             "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
         }
 
@@ -271,7 +271,7 @@ def shown(group: plan.Group | None) -> dict[str, t.Any] | None:
     return {**limits, "roles": list(group.roles)}
 
 
-def privilege(step: plan.Step, said: str, facts: plan.Facts) -> str:
+def privilege(step: plan.Step, said: str, facts: plan.EngineFacts) -> str:
     """PURE: who may do a step that was refused.
 
     Args:

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine, option_types
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit, visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GroupFull
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog
@@ -48,27 +48,27 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         GpopsError: In plain words.
     """
     wanted = option_types.names_test("names", options["names"]) if options["names"] is not None else None
-    with visit(options, engine.GROUP_VIEWS) as found:
-        reading = catalog.read(found.session, found.engine)
-        status, unread = _status(found) if options["status"] else (None, [])
+    with connect(options, engine.GROUP_VIEWS) as cluster:
+        reading = catalog.read(cluster.connection, cluster.engine)
+        status, unread = _status(cluster) if options["status"] else (None, [])
     chosen = [group for name, group in sorted(reading.groups.items()) if wanted is None or wanted(name)]
     answer = {
         "changed": False,
-        "groups": [record(group, found.engine.family, status) for group in chosen],
+        "groups": [record(group, cluster.engine.family, status) for group in chosen],
         "enforced": reading.enforced,
-        "engine": found.engine.shown,
+        "engine": cluster.engine.shown,
     }
     return answer, _warnings(reading, status) + unread
 
 
-def _status(found: Visit) -> tuple[dict[str, catalog.GroupStatus], list[str]]:
+def _status(cluster: Cluster) -> tuple[dict[str, catalog.GroupStatus], list[str]]:
     """What goes on in the groups; or nothing, and why: what they are may be known all the same."""
-    if found.engine.utility_mode:
+    if cluster.engine.utility_mode:
         return {}, ["there is no status: this is a session in utility mode, to which the engine tells none"]
     try:
-        return catalog.read_status(found.session), []
+        return catalog.read_status(cluster.connection), []
     except GroupFull:
-        return {}, [f"there is no status: {found.full_group}"]
+        return {}, [f"there is no status: {cluster.full_group}"]
 
 
 def record(group: Group, family: str, status: t.Mapping[str, catalog.GroupStatus] | None) -> dict[str, t.Any]:
@@ -93,7 +93,7 @@ def _value(name: str, text: str | None) -> int | str | None:
     return text if name in _TEXTS else int(text)
 
 
-def _warnings(reading: catalog.Reading, status: t.Mapping[str, object] | None) -> list[str]:
+def _warnings(reading: catalog.GroupCatalog, status: t.Mapping[str, object] | None) -> list[str]:
     if reading.enforced:
         return []
     none = "; there is no status" if status is not None else ""

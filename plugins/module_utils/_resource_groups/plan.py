@@ -21,7 +21,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.des
     PERCENTAGES,
     SYSTEM,
     Desired,
-    Wishes,
+    DesiredState,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
     INTEGER,
@@ -78,7 +78,7 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
+class EngineFacts:
     """Of this server and login.
 
     Attributes:
@@ -138,7 +138,7 @@ class Plan:
 # Planning
 
 
-def plan(current: t.Mapping[str, Group], wishes: Wishes, facts: Facts) -> Plan:
+def plan(current: t.Mapping[str, Group], wishes: DesiredState, facts: EngineFacts) -> Plan:
     """The steps from what is to what is wished for; none if they are equal.
 
     Raises:
@@ -167,7 +167,7 @@ def plan(current: t.Mapping[str, Group], wishes: Wishes, facts: Facts) -> Plan:
     return Plan(steps, before, after, (*warnings, *_side_effects(before, after, wishes)))
 
 
-def _dropped(current: t.Mapping[str, Group], wishes: Wishes) -> list[str]:
+def _dropped(current: t.Mapping[str, Group], wishes: DesiredState) -> list[str]:
     named = {desired.name: desired.present for desired in wishes.desired}
     dropped = [name for name, present in named.items() if not present and name in current]
     if wishes.purge:
@@ -175,7 +175,7 @@ def _dropped(current: t.Mapping[str, Group], wishes: Wishes) -> list[str]:
     return dropped
 
 
-def _check_drops(current: t.Mapping[str, Group], wishes: Wishes, dropped: t.Sequence[str]) -> list[str]:
+def _check_drops(current: t.Mapping[str, Group], wishes: DesiredState, dropped: t.Sequence[str]) -> list[str]:
     _check_target(current, wishes, dropped)
     states = {desired.name: desired.option("state") for desired in wishes.desired}
     warnings = []
@@ -194,7 +194,7 @@ def _check_drops(current: t.Mapping[str, Group], wishes: Wishes, dropped: t.Sequ
     return warnings
 
 
-def _check_target(current: t.Mapping[str, Group], wishes: Wishes, dropped: t.Sequence[str]) -> None:
+def _check_target(current: t.Mapping[str, Group], wishes: DesiredState, dropped: t.Sequence[str]) -> None:
     target = wishes.roles_to
     if target is None or any(desired.name == target for desired in wishes.desired):
         return
@@ -204,7 +204,7 @@ def _check_target(current: t.Mapping[str, Group], wishes: Wishes, dropped: t.Seq
         raise OptionError("roles_to", f"purge drops {target!r}: it is not declared")
 
 
-def _check_options(desired: Desired, limits: Limits | None, facts: Facts) -> None:
+def _check_options(desired: Desired, limits: Limits | None, facts: EngineFacts) -> None:
     engine = _FAMILIES.get(facts.family, "this engine")
     known = [name for name in facts.options if name not in ("groupid", "groupname")]
     for name, value in desired.limits.items():
@@ -230,14 +230,14 @@ def _check_options(desired: Desired, limits: Limits | None, facts: Facts) -> Non
         )
 
 
-def _check_tablespaces(desired: Desired, facts: Facts) -> None:
+def _check_tablespaces(desired: Desired, facts: EngineFacts) -> None:
     unknown = sorted(tablespaces_of(desired.limits.get("io_limit", UNSET)) - set(facts.tablespaces or ()))
     if facts.tablespaces is not None and unknown:
         known = ", ".join(sorted(facts.tablespaces))
         raise OptionError(desired.option("io_limit"), f"there is no tablespace {unknown[0]!r}; there are {known}")
 
 
-def _range(option: str, group: str, facts: Facts) -> Range | None:
+def _range(option: str, group: str, facts: EngineFacts) -> Range | None:
     """What this engine takes, as far as it is known."""
     if option == "concurrency":
         note = " for this group (max_connections)" if group == ADMIN else " (max_connections)"
@@ -247,7 +247,7 @@ def _range(option: str, group: str, facts: Facts) -> Range | None:
     return RANGES.get(option)
 
 
-def _changes(desired: Desired, limits: Limits | None, facts: Facts) -> list[Step]:
+def _changes(desired: Desired, limits: Limits | None, facts: EngineFacts) -> list[Step]:
     """The statements that this entry needs, not yet in order."""
     wanted = {name: desired.limits[name] for name in facts.options if name in desired.limits}
     steps = []
@@ -265,7 +265,7 @@ def _changes(desired: Desired, limits: Limits | None, facts: Facts) -> list[Step
     return steps
 
 
-def _effect(step: Step, state: t.Mapping[str, Limits], facts: Facts) -> Limits:
+def _effect(step: Step, state: t.Mapping[str, Limits], facts: EngineFacts) -> Limits:
     """The limits of the group of a create or alter after this step."""
     if step.option is None or step.value is None:  # a create
         limits = {name: _DEFAULTS[name] for name in facts.options if name in _DEFAULTS}
@@ -342,7 +342,9 @@ def _overlap(one: Cores, other: Cores) -> frozenset[int]:
     return (one[0] & other[0]) | (one[1] & other[1])
 
 
-def _check_end(goals: t.Mapping[str, Limits], changes: t.Iterable[Step], wishes: Wishes, facts: Facts) -> None:
+def _check_end(
+    goals: t.Mapping[str, Limits], changes: t.Iterable[Step], wishes: DesiredState, facts: EngineFacts
+) -> None:
     """Refuse what cannot be at the end, before anything is sent."""
     touched = {step.group for step in changes}
     for desired in wishes.desired:
@@ -361,8 +363,8 @@ def _check_end(goals: t.Mapping[str, Limits], changes: t.Iterable[Step], wishes:
 
 def _moves(
     current: t.Mapping[str, Group],
-    wishes: Wishes,
-    facts: Facts,
+    wishes: DesiredState,
+    facts: EngineFacts,
     dropped: t.Sequence[str],
     goals: t.Mapping[str, Limits],
 ) -> dict[str, str]:
@@ -400,12 +402,12 @@ def _reserved(role: str) -> bool:
     return role.startswith("pg_")
 
 
-def _home(role: str, facts: Facts) -> str:
+def _home(role: str, facts: EngineFacts) -> str:
     """Where the engine itself puts a role without a group."""
     return ADMIN if role in facts.superusers else DEFAULT
 
 
-def _check_role(option: str, role: str, group: str, facts: Facts, goals: t.Mapping[str, Limits]) -> None:
+def _check_role(option: str, role: str, group: str, facts: EngineFacts, goals: t.Mapping[str, Limits]) -> None:
     if role not in facts.all_roles:
         raise OptionError(option, f"there is no role {role!r}")
     if _reserved(role):
@@ -421,7 +423,7 @@ def _check_role(option: str, role: str, group: str, facts: Facts, goals: t.Mappi
 def _assignments(
     current: t.Mapping[str, Group],
     moves: t.Mapping[str, str],
-    facts: Facts,
+    facts: EngineFacts,
     dropped: t.Sequence[str],
     goals: t.Mapping[str, Limits],
 ) -> tuple[list[Step], list[Step]]:
@@ -450,8 +452,8 @@ def _wakes(now: Limits, then: Limits) -> bool:
 
 def _check_lockout(
     current: t.Mapping[str, Group],
-    wishes: Wishes,
-    facts: Facts,
+    wishes: DesiredState,
+    facts: EngineFacts,
     moves: t.Mapping[str, str],
     goals: t.Mapping[str, Limits],
 ) -> None:
@@ -475,7 +477,7 @@ def _check_lockout(
         )
 
 
-def _why_keep_open(group: Group, facts: Facts, moves: t.Mapping[str, str]) -> str | None:
+def _why_keep_open(group: Group, facts: EngineFacts, moves: t.Mapping[str, str]) -> str | None:
     if group.name in (ADMIN, MANAGED_ADMIN):
         return "it is the group of the administrators"
     roles = {*group.roles, *(role for role, goal in moves.items() if goal == group.name)}
@@ -485,7 +487,7 @@ def _why_keep_open(group: Group, facts: Facts, moves: t.Mapping[str, str]) -> st
     return f"the superuser {superusers[0]!r} is in it" if superusers else None
 
 
-def _why_moved(role: str, wishes: Wishes, current: t.Mapping[str, Group]) -> str:
+def _why_moved(role: str, wishes: DesiredState, current: t.Mapping[str, Group]) -> str:
     """The option that moves this role."""
     for desired in wishes.desired:
         if role in (desired.roles or ()):
@@ -508,7 +510,7 @@ class _Order:
         steps: In order.
     """
 
-    def __init__(self, state: _State, changes: t.Iterable[Step], wishes: Wishes, facts: Facts) -> None:
+    def __init__(self, state: _State, changes: t.Iterable[Step], wishes: DesiredState, facts: EngineFacts) -> None:
         self.state: _State = dict(state)
         self.steps: list[Step] = []
         self._waiting = sorted(changes, key=self._rank)
@@ -629,7 +631,7 @@ class _Order:
 
 def _ends(
     current: t.Mapping[str, Group],
-    wishes: Wishes,
+    wishes: DesiredState,
     steps: t.Iterable[Step],
     moves: t.Mapping[str, str],
     state: t.Mapping[str, Limits],
@@ -650,7 +652,7 @@ def _ends(
 
 
 def _side_effects(
-    before: t.Mapping[str, Group | None], after: t.Mapping[str, Group | None], wishes: Wishes
+    before: t.Mapping[str, Group | None], after: t.Mapping[str, Group | None], wishes: DesiredState
 ) -> list[str]:
     """What changes though nobody asked for it."""
     warnings = []

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection as _selection
@@ -58,13 +58,13 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     selection = _selection.parse(options)
     _check(options)
     with_locks = _needs_locks(options)
-    with visit(options) as found:
-        engine = found.engine
-        snapshot = _processes.read(found, found.deadline, with_locks, _query_length(options, selection))
+    with connect(options) as cluster:
+        engine = cluster.engine
+        snapshot = _processes.read(cluster, cluster.deadline, with_locks, _query_length(options, selection))
     for option in ("blocking", "waits_for_modes"):
         if options.get(option) and snapshot.locks_problem:
             raise OptionError(option, f"who waits for whom is unknown: {snapshot.locks_problem}")
-    with found.deadline.enforced(selection.too_slow, _selection.LEAST_SECONDS):
+    with cluster.deadline.enforced(selection.too_slow, _selection.LEAST_SECONDS):
         chosen = selection.choose(snapshot.backends)
     return result(options, chosen, engine, snapshot), warnings(engine, snapshot, with_locks)
 

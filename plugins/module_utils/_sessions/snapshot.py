@@ -25,7 +25,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     Rows,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.hints import is_out_of_memory
@@ -201,7 +201,7 @@ class Snapshot:
         return sum(backend.hidden for backend in self.backends)
 
 
-def read(visit: Visit, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
+def read(cluster: Cluster, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
     """Read all client processes, and who waits for whom if somebody asks for it and may wait.
 
     The lock table is asked of every segment. When that fails or takes too long, the processes are known without it: an
@@ -213,18 +213,18 @@ def read(visit: Visit, deadline: Deadline, with_locks: bool, query_length: int) 
     Raises:
         GpopsError: Any error of M(gpops.toolkit.gp_process_info)'s session.
     """
-    processes = _read_processes(visit, deadline, max(query_length, len(_HIDDEN_QUERY) + 1))
+    processes = _read_processes(cluster, deadline, max(query_length, len(_HIDDEN_QUERY) + 1))
     if not with_locks:
         return snapshot_from(processes, LockTable(problem=_NOT_ASKED_FOR))
-    return snapshot_from(processes, _read_locks(visit, processes, deadline))
+    return snapshot_from(processes, _read_locks(cluster, processes, deadline))
 
 
-def _read_processes(visit: Visit, deadline: Deadline, query_length: int) -> _Rows:
+def _read_processes(cluster: Cluster, deadline: Deadline, query_length: int) -> _Rows:
     """All rows; by the interface that shows most, if the plain view hides some."""
     while True:
-        text = queries.processes(visit.engine, visit.source, query_length)
-        rows = rows_from(visit.execute(text, deadline, visit.source))
-        if not any(_is_hidden(row) for row in rows) or not visit.look_closer():
+        text = queries.processes(cluster.engine, cluster.source, query_length)
+        rows = rows_from(cluster.execute(text, deadline, cluster.source))
+        if not any(_is_hidden(row) for row in rows) or not cluster.look_closer():
             return rows
 
 
@@ -253,31 +253,31 @@ def _lock_from(row: dict[str, t.Any]) -> LockRow:
     return LockRow(**{**row, "writer": row.get("writer") is not False})
 
 
-def _read_locks(visit: Visit, processes: _Rows, deadline: Deadline) -> LockTable:
-    problem = visit.engine.locks_problem
+def _read_locks(cluster: Cluster, processes: _Rows, deadline: Deadline) -> LockTable:
+    problem = cluster.engine.locks_problem
     if problem or not any(_may_wait_for_lock(row) for row in processes):
         return LockTable(problem=problem)
     blocked = [row["pid"] for row in processes if row.get("wait_event_type") == "Lock"]
-    text = queries.locks(visit.engine, blocked)
+    text = queries.locks(cluster.engine, blocked)
     try:
-        return locks_from(visit.execute(text, deadline, visit.engine.lock_source, _LOCKS_SHARE))
+        return locks_from(cluster.execute(text, deadline, cluster.engine.lock_source, _LOCKS_SHARE))
     except StatementError as error:
-        return LockTable(problem=_why_no_locks(visit, error))
+        return LockTable(problem=_why_no_locks(cluster, error))
     except GpopsError as error:
         # The list stands. Nobody waits for a new session unless there is something to ask it.
-        visit.leave_session()
+        cluster.leave_connection()
         return LockTable(problem=error.message)
 
 
-def _why_no_locks(visit: Visit, error: StatementError) -> str:
+def _why_no_locks(cluster: Cluster, error: StatementError) -> str:
     if isinstance(error, GroupFull):
-        return visit.full_group
+        return cluster.full_group
     if is_out_of_memory(error.sqlstate):
         return (
             f"the lock table is larger than the memory of this statement ({error.message}). Past the queue of a full "
             "resource group, and with gp_resource_group_bypass on for this login, that is little. Log in as a role of "
-            f"another group, or let {visit.engine.role_group or 'its group'} have a free slot (raise its concurrency, "
-            "or end a session that runs in it), and run the task again"
+            f"another group, or let {cluster.engine.role_group or 'its group'} have a free slot (raise its "
+            "concurrency, or end a session that runs in it), and run the task again"
         )
     return error.message
 

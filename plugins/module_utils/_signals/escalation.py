@@ -47,7 +47,7 @@ _BEFORE_THE_SIGNAL = ("0A", "0L", "22", "28", "42", "P0")
 _LOST = (ConnectionLost, DeadlineExceeded, ConnectError)
 
 
-class Line(t.Protocol):
+class Sender(t.Protocol):
     """What this needs of a server; see ServerLine."""
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
@@ -61,7 +61,7 @@ class Line(t.Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SignalPlan:
     """How to end sessions or statements.
 
     Attributes:
@@ -80,7 +80,7 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ending:
+class Outcome:
     """What became of one victim.
 
     Attributes:
@@ -102,27 +102,29 @@ class Clock:
     sleep: t.Callable[[float], None] = time.sleep
 
 
-def end(line: Line, victims: t.Sequence[Backend], plan: Plan, clock: Clock | None = None) -> dict[int, Ending]:
+def signal_all(
+    sender: Sender, victims: t.Sequence[Backend], plan: SignalPlan, clock: Clock | None = None
+) -> dict[int, Outcome]:
     """Signal the victims as planned and tell what became of each, by pid.
 
     Raises:
         GroupFull: Nothing could be sent, the role's own group is full.
     """
-    return _Run(line, plan, clock or Clock()).end(victims)
+    return _Run(sender, plan, clock or Clock()).end(victims)
 
 
 class _Run:
     """One run; keeps what is known of each victim so far."""
 
-    def __init__(self, line: Line, plan: Plan, clock: Clock) -> None:
-        self._line = line
+    def __init__(self, sender: Sender, plan: SignalPlan, clock: Clock) -> None:
+        self._sender = sender
         self._plan = plan
         self._clock = clock
-        self._endings: dict[int, Ending] = {}
+        self._endings: dict[int, Outcome] = {}
         # Who was signalled in this run, or, with none, may have been.
         self._sent: dict[int, bool | None] = {}
 
-    def end(self, victims: t.Sequence[Backend]) -> dict[int, Ending]:
+    def end(self, victims: t.Sequence[Backend]) -> dict[int, Outcome]:
         """The ending of each victim."""
         running = [victim for victim in victims if victim.state in RUNNING_STATES]
         if self._plan.cancel_first and self._plan.state == TERMINATED and running:
@@ -137,10 +139,10 @@ class _Run:
             still = self._wait(sent, self._plan.state, self._plan.wait_timeout if self._plan.wait else 0.0)
             for victim, now in still:
                 if _is_hidden(now):
-                    self._endings[victim.pid] = Ending(UNKNOWN, f"signalled; {_UNSEEN}", signalled=True)
+                    self._endings[victim.pid] = Outcome(UNKNOWN, f"signalled; {_UNSEEN}", signalled=True)
                 else:
                     reason = f"signalled, and still there {self._waited()}"
-                    self._endings[victim.pid] = Ending(ALIVE, reason, signalled=True)
+                    self._endings[victim.pid] = Outcome(ALIVE, reason, signalled=True)
         return self._endings
 
     def _waited(self) -> str:
@@ -149,12 +151,12 @@ class _Run:
     def _send(self, victims: t.Sequence[Backend], state: str) -> list[Backend]:
         """Signal; the victims that a signal went to. The others have their ending."""
         try:
-            returned = self._line.signal(victims, state)
+            returned = self._sender.signal(victims, state)
         except GroupFull as error:
             if not self._sent:
                 raise
             for victim in victims:
-                self._endings[victim.pid] = Ending(REFUSED, error.message, self._was(victim), error.sqlstate)
+                self._endings[victim.pid] = Outcome(REFUSED, error.message, self._was(victim), error.sqlstate)
             return []
         except _LOST as error:
             if error.was_sent:
@@ -173,15 +175,15 @@ class _Run:
         self._explain([victim for victim in victims if victim not in sent], returned, state)
         return sent
 
-    def _after_refusal(self, victim: Backend, state: str, error: StatementError) -> Ending:
+    def _after_refusal(self, victim: Backend, state: str, error: StatementError) -> Outcome:
         """What became of one whose statement failed: most errors come before the signal, some may come after it."""
         if (error.sqlstate or "")[:2] not in _BEFORE_THE_SIGNAL:
             self._may_have_hit([victim])
             with contextlib.suppress(GpopsError):
-                if _done(victim, self._line.look([victim.pid]).get(victim.pid), state):
+                if _done(victim, self._sender.look([victim.pid]).get(victim.pid), state):
                     reason = f"{_SIGNALLED[None]}: {error.message}; a look shows that it ended"
-                    return Ending(state, reason, self._was(victim), error.sqlstate)
-        return Ending(REFUSED, error.message, self._was(victim), error.sqlstate)
+                    return Outcome(state, reason, self._was(victim), error.sqlstate)
+        return Outcome(REFUSED, error.message, self._was(victim), error.sqlstate)
 
     def _was(self, victim: Backend) -> bool | None:
         """Whether it was signalled in this run, V(none) if that is unknown."""
@@ -196,41 +198,41 @@ class _Run:
         if not unsent:
             return
         try:
-            now = self._line.look([victim.pid for victim in unsent])
+            now = self._sender.look([victim.pid for victim in unsent])
         except (*_LOST, StatementError) as error:
             for victim in unsent:
-                self._endings[victim.pid] = Ending(UNKNOWN, f"not signalled; then {error.message}", self._was(victim))
+                self._endings[victim.pid] = Outcome(UNKNOWN, f"not signalled; then {error.message}", self._was(victim))
             return
         for victim in unsent:
             self._endings[victim.pid] = self._why_unsent(victim, now.get(victim.pid), returned, state)
 
-    def _why_unsent(self, victim: Backend, now: Backend | None, returned: t.Mapping[int, t.Any], state: str) -> Ending:
+    def _why_unsent(self, victim: Backend, now: Backend | None, returned: t.Mapping[int, t.Any], state: str) -> Outcome:
         was = self._was(victim)
         if was is not False and _done(victim, now, state):
-            return Ending(state, "it ended after an earlier signal of this run", was)
+            return Outcome(state, "it ended after an earlier signal of this run", was)
         if now is None:
-            return Ending(GONE, "it ended before the signal", was)
+            return Outcome(GONE, "it ended before the signal", was)
         if _is_hidden(now):
-            return Ending(UNKNOWN, f"{_SIGNALLED[was]}; {_UNSEEN}", was)
+            return Outcome(UNKNOWN, f"{_SIGNALLED[was]}; {_UNSEEN}", was)
         if not _same_process(victim, now):
-            return Ending(CHANGED, "another session has this pid now", was)
+            return Outcome(CHANGED, "another session has this pid now", was)
         if now.sess_id != victim.sess_id:
-            return Ending(CHANGED, "the engine has reset the session, which has a new number now", was)
+            return Outcome(CHANGED, "the engine has reset the session, which has a new number now", was)
         if returned.get(victim.pid) is False:
-            return Ending(REFUSED, "the engine did not send the signal and says no more", was)
+            return Outcome(REFUSED, "the engine did not send the signal and says no more", was)
         if state == TERMINATED or not _done(victim, now, state):
-            return Ending(UNKNOWN, f"{_SIGNALLED[was]}: for the statement that signals, it was not in the list", was)
-        return Ending(CHANGED, "the session is at another statement now, or at none", was)
+            return Outcome(UNKNOWN, f"{_SIGNALLED[was]}: for the statement that signals, it was not in the list", was)
+        return Outcome(CHANGED, "the session is at another statement now, or at none", was)
 
     def _wait(self, victims: t.Sequence[Backend], state: str, seconds: float) -> list[tuple[Backend, Backend]]:
         """Look until all are done; those that are not by then, with what was seen of them last."""
-        end = self._clock.now() + seconds
+        signal_all = self._clock.now() + seconds
         pause = _FIRST_PAUSE
         left = list(victims)
         while True:
             now = self._look_or_renew([victim.pid for victim in left])
             if isinstance(now, GpopsError):
-                if self._clock.now() >= end or isinstance(now, Interrupted):
+                if self._clock.now() >= signal_all or isinstance(now, Interrupted):
                     self._after_loss(left, state, now)
                     return []
                 self._clock.sleep(pause)
@@ -238,9 +240,9 @@ class _Run:
                 continue
             for victim in left:
                 if _done(victim, now.get(victim.pid), state):
-                    self._endings[victim.pid] = Ending(state, _words(state), signalled=True)
+                    self._endings[victim.pid] = Outcome(state, _words(state), signalled=True)
             left = [victim for victim in left if victim.pid not in self._endings]
-            rest = end - self._clock.now()
+            rest = signal_all - self._clock.now()
             if not left or rest <= 0:
                 return [(victim, now[victim.pid]) for victim in left]
             self._clock.sleep(min(pause, rest))
@@ -249,33 +251,33 @@ class _Run:
     def _look_or_renew(self, pids: t.Sequence[int]) -> dict[int, Backend] | GpopsError:
         """A look; or why there was none, with a new connection for the next one if there is a free one."""
         try:
-            return self._line.look(pids)
+            return self._sender.look(pids)
         except (*_LOST, StatementError) as error:
             with contextlib.suppress(GpopsError):
-                self._line.renew()
+                self._sender.renew()
             return error
 
     def _after_loss(self, victims: t.Sequence[Backend], state: str, error: GpopsError) -> None:
         """One attempt to look again from a new connection, to say as much as can be known."""
         try:
-            self._line.renew()
-            now: dict[int, Backend] | None = self._line.look([victim.pid for victim in victims])
+            self._sender.renew()
+            now: dict[int, Backend] | None = self._sender.look([victim.pid for victim in victims])
         except GpopsError:
             now = None
         for victim in victims:
             was = self._was(victim)
             said = f"{_SIGNALLED[was]}: {error.message}"
             if isinstance(error, Interrupted):
-                ending = Ending(UNKNOWN, said, was)
+                ending = Outcome(UNKNOWN, said, was)
             elif now is None:
-                ending = Ending(UNKNOWN, f"{said}; no new connection came about to look again", was)
+                ending = Outcome(UNKNOWN, f"{said}; no new connection came about to look again", was)
             elif _done(victim, now.get(victim.pid), state):
-                ending = Ending(state, f"{said}; a new connection shows that it ended", was)
+                ending = Outcome(state, f"{said}; a new connection shows that it ended", was)
             elif _is_hidden(now[victim.pid]):
-                ending = Ending(UNKNOWN, f"{said}; {_UNSEEN}", was)
+                ending = Outcome(UNKNOWN, f"{said}; {_UNSEEN}", was)
             else:
                 outcome = ALIVE if was else UNKNOWN
-                ending = Ending(outcome, f"{said}; a new connection shows it still there", was)
+                ending = Outcome(outcome, f"{said}; a new connection shows it still there", was)
             self._endings[victim.pid] = ending
 
 

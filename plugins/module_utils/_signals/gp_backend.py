@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit, visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import identity
@@ -20,7 +20,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import sna
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import shown
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as _victims
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.sender import ServerLine
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.sender import SignalSender
 
 # One less than the engines' buffer: they cut the rest off, if need be in the middle of a character.
 MESSAGE_BYTES = 127
@@ -56,8 +56,8 @@ class Request:
 
     selection: _selection.Selection
     records: tuple[_processes.Backend, ...] | None
-    policy: _victims.Policy
-    plan: escalation.Plan
+    policy: _victims.Protection
+    plan: escalation.SignalPlan
 
 
 def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
@@ -73,27 +73,27 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     Raises:
         GpopsError: In plain words, with the whole result once something may have been signalled.
     """
-    request = understand(options)
+    request = parse(options)
     plan = request.plan
     waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
     deadline = connection.Deadline(options["timeout"] + waits)
-    endings: dict[int, escalation.Ending] = {}
-    with visit(options, *_engine.needs_of_messages(options)) as found:
-        engine = found.engine
-        verdicts = _look(found, request, options)
+    endings: dict[int, escalation.Outcome] = {}
+    with connect(options, *_engine.needs_of_messages(options)) as cluster:
+        engine = cluster.engine
+        verdicts = _look(cluster, request, options)
         _check_cap(verdicts, options)
         said = _engine.toolkit_warnings(engine) + warnings(engine, options)
         said += _victims.unprotected_names(verdicts, request.policy)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
-            line = ServerLine(found, deadline, options["victim_message"])
-            endings = escalation.end(line, victims, plan)
+            sender = SignalSender(cluster, deadline, options["victim_message"])
+            endings = escalation.signal_all(sender, victims, plan)
     whole = result(verdicts, endings, engine, options)
     _fail_on_survivors(whole, options)
     return whole, said
 
 
-def understand(options: t.Mapping[str, t.Any]) -> Request:
+def parse(options: t.Mapping[str, t.Any]) -> Request:
     """PURE: the options -> what is asked for.
 
     Raises:
@@ -110,7 +110,7 @@ def understand(options: t.Mapping[str, t.Any]) -> Request:
     if options["max_victims"] < 0:
         raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
     _check_message(options["victim_message"])
-    policy = _victims.Policy(
+    policy = _victims.Protection(
         state=options["state"],
         victims=options["victims"],
         protected_users=tuple(options["protected_users"]),
@@ -124,7 +124,7 @@ def understand(options: t.Mapping[str, t.Any]) -> Request:
         selection=_selection.parse(options),
         records=None if records is None else tuple(_victims.seen_before(records, policy.state)),
         policy=policy,
-        plan=escalation.Plan(
+        plan=escalation.SignalPlan(
             state=policy.state,
             cancel_first=options["cancel_first"],
             grace_period=_selection.waiting_time("grace_period", options["grace_period"]),
@@ -140,15 +140,15 @@ def _check_message(message: str | None) -> None:
         raise OptionError("victim_message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
 
 
-def _look(found: Visit, request: Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
+def _look(cluster: Cluster, request: Request, options: t.Mapping[str, t.Any]) -> list[_victims.Verdict]:
     with_locks = _selection.needs_locks(options)
     length = request.selection.query_length(QUERY_LENGTH)
-    snapshot = _processes.read(found, found.deadline, with_locks, length)
+    snapshot = _processes.read(cluster, cluster.deadline, with_locks, length)
     if with_locks and snapshot.locks_problem:
         raise GpopsError(
             f"blocking, waiting_for, waits_for_modes and min_wait_age cannot be judged: {snapshot.locks_problem}"
         )
-    with found.deadline.enforced(request.selection.too_slow, _selection.LEAST_SECONDS):
+    with cluster.deadline.enforced(request.selection.too_slow, _selection.LEAST_SECONDS):
         return choose(snapshot.backends, request, options, snapshot.who)
 
 
@@ -184,7 +184,7 @@ def choose(
                 early.append(ended)
             elif now[record.pid] not in chosen:
                 chosen.append(now[record.pid])
-    return _victims.decide(chosen, request.policy) + early
+    return _victims.protect(chosen, request.policy) + early
 
 
 def _not_listed(backend: _processes.Backend, who: identity.Identities) -> _victims.Verdict:
@@ -242,7 +242,7 @@ def warnings(engine: _engine.Engine, options: t.Mapping[str, t.Any]) -> list[str
 
 def result(
     verdicts: t.Sequence[_victims.Verdict],
-    endings: t.Mapping[int, escalation.Ending],
+    endings: t.Mapping[int, escalation.Outcome],
     engine: _engine.Engine,
     options: t.Mapping[str, t.Any],
 ) -> dict[str, t.Any]:
@@ -259,7 +259,7 @@ def result(
 
 def records(
     verdicts: t.Iterable[_victims.Verdict],
-    endings: t.Mapping[int, escalation.Ending],
+    endings: t.Mapping[int, escalation.Outcome],
     engine: _engine.Engine,
     options: t.Mapping[str, t.Any],
 ) -> list[dict[str, t.Any]]:
@@ -311,7 +311,7 @@ def _toolkit_instead(engine: _engine.Engine) -> str:
 
 
 def _record(
-    verdict: _victims.Verdict, ending: escalation.Ending | None, options: t.Mapping[str, t.Any]
+    verdict: _victims.Verdict, ending: escalation.Outcome | None, options: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
     """PURE: a session with what became of it; without an ending, what would."""
     victim = dataclasses.asdict(verdict.backend)

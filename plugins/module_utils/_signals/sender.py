@@ -3,7 +3,7 @@
 
 # ruff: noqa: S608 - identifiers are the words of this file, values go through psycopg2.sql
 
-"""The line to the server for signals: look at sessions, and signal those that are still the same.
+"""The statements that look at sessions and signal those that are still the same.
 
 Private to the collection.
 """
@@ -22,7 +22,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     Rows,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import NATIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
@@ -34,21 +34,21 @@ _LOOK = "a look at processes"
 _IDENTITY = ("sess_id", "backend_start", "query_start", "state")
 
 
-class ServerLine:
+class SignalSender:
     """Signals and looks on one server; takes a new session where the engine needs one.
 
     Args:
-        visit: With the session that the choice was made with; a new one is put there.
+        cluster: With the connection that the choice was made with; a new one is put there.
         deadline: The end of all.
         message: For the victims, where the engine has it.
     """
 
-    def __init__(self, visit: Visit, deadline: Deadline, message: str | None = None) -> None:
-        self._visit = visit
-        self._engine = engine = visit.engine
+    def __init__(self, cluster: Cluster, deadline: Deadline, message: str | None = None) -> None:
+        self._cluster = cluster
+        self._engine = engine = cluster.engine
         self._deadline = deadline
         self._message = message
-        missing = [name for name in _IDENTITY if name not in visit.activity_columns]
+        missing = [name for name in _IDENTITY if name not in cluster.activity_columns]
         if missing:
             raise GpopsError(
                 f"the process list of toolkit={engine.interface} has no {', '.join(missing)}, without which a session "
@@ -57,15 +57,15 @@ class ServerLine:
 
     def _execute(self, statement: t.Any, source: str) -> Rows:
         # Half of what is left: if the server goes silent, there is time to look again from a new connection.
-        return self._visit.execute(statement, self._deadline, source, share=0.5)
+        return self._cluster.execute(statement, self._deadline, source, share=0.5)
 
     def renew(self) -> None:
         """Take a new session in place of this one."""
-        self._visit.renew(self._deadline)
+        self._cluster.renew(self._deadline)
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         """These processes as they are now, with what names them; those that are gone are not in it."""
-        source = self._visit.source
+        source = self._cluster.source
         found = self._look(pids, NATIVE if NATIVE in self._engine.activity else source)
         # That nobody is there is seen by everybody; who it is, perhaps only by the service's functions.
         hidden = any(backend.backend_start is None for backend in found.values())
@@ -104,7 +104,7 @@ class ServerLine:
             message = sql.SQL(", {}").format(sql.Literal(self._message))
         return sql.SQL(
             f"SELECT a.pid, {function}(a.pid{{message}}) "
-            f"FROM {activity_source(self._engine, self._visit.source)} a "
+            f"FROM {activity_source(self._engine, self._cluster.source)} a "
             f"JOIN (VALUES {{victims}}) v ({', '.join(names)}) ON {same} "
             f"WHERE a.pid <> pg_catalog.pg_backend_pid(){running}"
         ).format(message=message, victims=sql.SQL(", ").join([_row(victim, names) for victim in victims]))

@@ -37,7 +37,7 @@ _START = re.compile(r"\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 
 
 @dataclasses.dataclass(frozen=True)
-class Policy:
+class Protection:
     """What may be signalled.
 
     Attributes:
@@ -72,17 +72,17 @@ class Verdict:
     reason: str
 
 
-def check(policy: Policy) -> None:
+def check(policy: Protection) -> None:
     """Raise OptionError if a pattern of the policy cannot be used."""
     names_test("protected_users", policy.protected_users)
     names_test("protected_applications", policy.protected_applications)
     names_test("protected_application_users", policy.protected_application_users)
 
 
-class _Protection:
+class _Protected:
     """Who is spared as who it is."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Protection) -> None:
         self._policy = policy
         self._is_user = names_test("protected_users", policy.protected_users)
         self._is_application = names_test("protected_applications", policy.protected_applications)
@@ -108,15 +108,15 @@ class _Protection:
         return backend.is_superuser is not False or self._is_trusted(backend.usename)
 
 
-def decide(chosen: t.Sequence[Backend], policy: Policy) -> list[Verdict]:
+def protect(chosen: t.Sequence[Backend], policy: Protection) -> list[Verdict]:
     """The verdict on each chosen session that is a victim by age, in the order given."""
-    protection = _Protection(policy)
+    protection = _Protected(policy)
     return [_verdict(backend, policy, protection.reason(backend)) for backend in _by_age(chosen, policy)]
 
 
-def unprotected_names(verdicts: t.Iterable[Verdict], policy: Policy) -> list[str]:
+def unprotected_names(verdicts: t.Iterable[Verdict], policy: Protection) -> list[str]:
     """A warning if sessions that are to end have a name that would protect others."""
-    protection = _Protection(policy)
+    protection = _Protected(policy)
     ending = [verdict.backend for verdict in verdicts if verdict.outcome is None]
     found = [backend for backend in ending if backend.application_name and protection.has_protected_name(backend)]
     if not found:
@@ -130,7 +130,7 @@ def unprotected_names(verdicts: t.Iterable[Verdict], policy: Policy) -> list[str
     return [warning]
 
 
-def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
+def _by_age(chosen: t.Sequence[Backend], policy: Protection) -> list[Backend]:
     if policy.victims == "all":
         return list(chosen)
     # By what would be ended: the statement of a cancel, else the session.
@@ -145,7 +145,7 @@ def _by_age(chosen: t.Sequence[Backend], policy: Policy) -> list[Backend]:
     return [backend for backend in chosen if backend in picked]
 
 
-def _verdict(backend: Backend, policy: Policy, protected: str | None) -> Verdict:
+def _verdict(backend: Backend, policy: Protection, protected: str | None) -> Verdict:
     if protected:
         return Verdict(backend, PROTECTED, protected)
     if backend.backend_start is None or backend.hidden:

@@ -103,7 +103,7 @@ def _connections(connections: records.Connections | None) -> t.Iterator[Finding]
 
 def _jams(listed: t.Sequence[records.Session]) -> t.Iterator[Finding]:
     by_pid = {session.pid: session for session in listed}
-    trees = locks.forest(graph(listed))
+    trees = locks.lock_trees(graph(listed))
     waiting = [session for session in listed if session.waiting_reason == "lock"]
     roots = [tree for tree in trees if not tree.is_cycle]
     if waiting:

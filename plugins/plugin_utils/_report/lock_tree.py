@@ -30,7 +30,7 @@ class Node:
     is_cycle: bool = False
 
 
-def forest(blocked_by: Graph) -> list[Node]:
+def lock_trees(blocked_by: Graph) -> list[Node]:
     """The trees of all who wait, those who hold up most first.
 
     Each session is there once, below the blocker that is nearest to a root, so that a long queue for one lock is

@@ -223,7 +223,7 @@ def group_bar(group: records.Group) -> Bar:
 def lock_tree(listed: t.Sequence[records.Session]) -> tuple[list[Branch], int]:
     """The trees of those who wait for each other, and how many trees are left out."""
     by_pid = {session.pid: session for session in listed}
-    trees = locks.forest(findings.graph(listed))
+    trees = locks.lock_trees(findings.graph(listed))
     room = [MAX_NODES]
     shown = [_branch(tree, by_pid, room, 1) for tree in trees[:MAX_TREES] if room[0] > 0]
     return shown, len(trees) - len(shown)

@@ -36,8 +36,8 @@ def wish(
     databases: t.Sequence[t.Mapping[str, t.Any]] | None = None,
     roles: t.Sequence[t.Mapping[str, t.Any]] | None = None,
     **more: bool,
-) -> _admissions.Wishes:
-    return _admissions.understand(databases, roles, **more)
+) -> _admissions.DesiredState:
+    return _admissions.parse(databases, roles, **more)
 
 
 def plan(server: Server = AS_ADMIN, **wishes: t.Any) -> dict[str, Admission]:

@@ -132,9 +132,9 @@ def silent_port() -> t.Iterator[int]:
         yield server.getsockname()[1]
 
 
-def open_session(timeout: float, **more: t.Any) -> connection.Session:
+def open_session(timeout: float, **more: t.Any) -> connection.Connection:
     given = options(login_host="127.0.0.1", login_user="u", timeout=timeout, **more)
-    return connection.Session(given, connection.Deadline(timeout))
+    return connection.Connection(given, connection.Deadline(timeout))
 
 
 def test_a_server_that_never_answers_ends_by_the_deadline(silent_port: int) -> None:

@@ -53,14 +53,14 @@ def test_each_setting_of_ours_says_why() -> None:
         **login_settings.IF_OTHERWISE,
         **login_settings.ENOUGH_MEMORY,
     }
-    assert {*ours, login_settings.ROLE, login_settings.CANARY[0]} == set(OURS)
+    assert {*ours, login_settings.ROLE, login_settings.PROBE_SETTING[0]} == set(OURS)
     assert [name for name in OURS if why_left(name)] == []
 
 
 @given(st.dictionaries(st.from_regex("[a-z_]+", fullmatch=True), st.text(st.characters(exclude_characters="\0"))))
 def test_what_is_given_is_understood(settings: dict[str, str]) -> None:
     found = login_settings.with_settings({}, None, settings)
-    name, value = login_settings.CANARY
+    name, value = login_settings.PROBE_SETTING
     assert login_settings.settings_in(found["options"]) == {**settings, name.lower(): value}
 
 

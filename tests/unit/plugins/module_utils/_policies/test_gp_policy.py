@@ -15,7 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import ARGUMENT_SPEC, Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
@@ -185,15 +185,15 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     servers: list[Server] = []
 
     @contextlib.contextmanager
-    def visit(options: t.Mapping[str, t.Any], *_needs: str) -> t.Iterator[Visit]:
-        yield Visit(t.cast(t.Any, servers[-1]), servers[-1].engine, Deadline(options["timeout"]))
+    def connect(options: t.Mapping[str, t.Any], *_needs: str) -> t.Iterator[Cluster]:
+        yield Cluster(t.cast(t.Any, servers[-1]), servers[-1].engine, Deadline(options["timeout"]))
 
     def read(*args: t.Any) -> Snapshot:
         return servers[-1].read(*args)
 
-    monkeypatch.setattr(gp_policy, "visit", visit)
+    monkeypatch.setattr(gp_policy, "connect", connect)
     monkeypatch.setattr(gp_policy, "_SETTLE_SECONDS", 0.0)
-    monkeypatch.setattr(gp_policy, "ServerLine", lambda *_dummy: servers[-1])
+    monkeypatch.setattr(gp_policy, "SignalSender", lambda *_dummy: servers[-1])
     monkeypatch.setattr(snapshot, "read", read)
     monkeypatch.setattr(_engine, "segments_down", lambda *_dummy: (servers[-1].down, "no such table"))
 
@@ -443,7 +443,7 @@ def test_locks_that_cannot_be_read_fail_only_who_needs_them(run: Run, monkeypatc
     server = Server(session(1))
     asked: list[bool] = []
 
-    def read(_line: Visit, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
+    def read(_line: Cluster, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
         asked.append(with_locks)
         return Snapshot(tuple(server.live.values()), 1, "too slow")
 
@@ -459,7 +459,7 @@ def test_the_lock_table_is_read_for_who_needs_it(run: Run, monkeypatch: pytest.M
     server = Server(session(1), session(2), session(3, blocked_by=(2,), waiting=True, waiting_reason="lock"))
     asked: list[bool] = []
 
-    def read(_line: Visit, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
+    def read(_line: Cluster, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
         asked.append(with_locks)
         return server.read()
 
@@ -552,7 +552,7 @@ class Ticking:
 def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Ticking()
     monkeypatch.setattr(connection, "Deadline", lambda seconds: Deadline(seconds, clock))
-    left = gp_policy._Time(Deadline(10, clock))
+    left = gp_policy._TimeBudget(Deadline(10, clock))
     with left.spend(waits=30) as deadline:
         assert deadline.remaining() == 40
         clock.now += 25  # less than the wait: nothing is used up
@@ -570,7 +570,7 @@ def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_model_is_a_line() -> None:
-    line: escalation.Line = Server()
+    line: escalation.Sender = Server()
     assert line.look([1]) == {}
 
 
@@ -580,7 +580,7 @@ def test_the_model_is_a_line() -> None:
 )
 def test_a_maximum_of_connections_that_comes_too_late_is_a_warning(maximum: str, managed: bool, warned: bool) -> None:
     """The managed Greenplum 6 keeps twice as many connections from ordinary roles."""
-    rules = _policies.understand(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
+    rules = _policies.parse(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
     said = gp_policy.too_late(rules, dataclasses.replace(ENGINE, managed_slots=managed))
     assert len(said) == warned
     assert all(words.startswith("policy room: max_connections allows ") for words in said)

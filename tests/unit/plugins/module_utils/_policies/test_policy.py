@@ -48,18 +48,20 @@ def options(**more: t.Any) -> dict[str, t.Any]:
     return {**given_, "name": "it", "state": "terminated", **more}
 
 
-def rule(**more: t.Any) -> policy.Rule:
-    return policy.understand([options(**more)])[0]
+def rule(**more: t.Any) -> policy.Policy:
+    return policy.parse([options(**more)])[0]
 
 
-def step(one: policy.Rule, now: thresholds.Moment, past: policy.Past | None = None, number: int = 0) -> t.Any:
+def step(
+    one: policy.Policy, now: thresholds.Moment, past: policy.SignalHistory | None = None, number: int = 0
+) -> t.Any:
     found = gp_backend.choose(now.backends, one.request, one.options)
-    return policy.step(one, now, found, past or policy.Past(), number)
+    return policy.step(one, now, found, past or policy.SignalHistory(), number)
 
 
-def past(state: str, *backends: Backend, sent: bool = True) -> policy.Past:
+def past(state: str, *backends: Backend, sent: bool = True) -> policy.SignalHistory:
     keys = {policy.key(state, backend) for backend in backends}
-    return policy.Past(set(keys), set(keys) if sent else set())
+    return policy.SignalHistory(set(keys), set(keys) if sent else set())
 
 
 def pids(backends: t.Iterable[Backend]) -> list[int]:
@@ -88,7 +90,7 @@ def test_bad_options(more: dict[str, t.Any], words: str) -> None:
 
 def test_names_are_there_once() -> None:
     with pytest.raises(OptionError, match="number 2: name 'it'"):
-        policy.understand([options(pids=[1]), options(pids=[2])])
+        policy.parse([options(pids=[1]), options(pids=[2])])
 
 
 @pytest.mark.parametrize(

@@ -66,16 +66,18 @@ names = st.builds(
 )
 numbers = st.integers(0, 4)
 counting = st.one_of(
-    st.builds(thresholds.RoleSessions, st.one_of(st.none(), numbers), st.just((("s*", 1),)), roles=names),
-    st.builds(thresholds.Connections, numbers, by=st.sampled_from(sorted(thresholds.OFFENDERS.values()))),
-    st.builds(thresholds.Connections, st.none(), st.floats(1, 100)),
+    st.builds(thresholds.MaxRoleSessions, st.one_of(st.none(), numbers), st.just((("s*", 1),)), roles=names),
+    st.builds(thresholds.MaxConnections, numbers, by=st.sampled_from(sorted(thresholds.OFFENDERS.values()))),
+    st.builds(thresholds.MaxConnections, st.none(), st.floats(1, 100)),
 )
-goals = st.one_of(counting, st.builds(thresholds.HeldUp, numbers), st.builds(thresholds.GroupQueue, numbers, names))
+goals = st.one_of(
+    counting, st.builds(thresholds.MaxHeldUp, numbers), st.builds(thresholds.MaxGroupQueue, numbers, names)
+)
 
 
 @given(moments(), goals, st.sets(st.sampled_from(PIDS)))
 def test_a_maximum_picks_only_who_may_end_and_no_more_than_it_takes(
-    now: thresholds.Moment, goal: thresholds.Goal, may_end: set[int]
+    now: thresholds.Moment, goal: thresholds.Threshold, may_end: set[int]
 ) -> None:
     eligible = tuple(backend for backend in now.backends if backend.pid in may_end)
     pick = goal.pick(now, eligible)
@@ -83,7 +85,7 @@ def test_a_maximum_picks_only_who_may_end_and_no_more_than_it_takes(
     assert len(set(pick.order)) == len(pick.order)
     assert pick.excess >= 0
     assert pick.what
-    if not isinstance(goal, thresholds.HeldUp):
+    if not isinstance(goal, thresholds.MaxHeldUp):
         assert len(pick.order) <= pick.excess
     if not pick.excess:
         assert pick.order == ()
@@ -91,7 +93,7 @@ def test_a_maximum_picks_only_who_may_end_and_no_more_than_it_takes(
 
 @given(moments(), counting, st.sets(st.sampled_from(PIDS)))
 def test_each_session_that_ends_brings_a_count_down_by_one(
-    now: thresholds.Moment, goal: thresholds.Goal, may_end: set[int]
+    now: thresholds.Moment, goal: thresholds.Threshold, may_end: set[int]
 ) -> None:
     eligible = tuple(backend for backend in now.backends if backend.pid in may_end)
     pick = goal.pick(now, eligible)
@@ -99,7 +101,7 @@ def test_each_session_that_ends_brings_a_count_down_by_one(
     assert later.excess == pick.excess - len(pick.order)
     if len(eligible) == len(now.backends):
         # Connections are also those of helpers, which are no sessions.
-        assert later.excess == 0 or isinstance(goal, thresholds.Connections)
+        assert later.excess == 0 or isinstance(goal, thresholds.MaxConnections)
 
 
 def closure(now: thresholds.Moment) -> dict[int, set[int]]:
@@ -119,7 +121,7 @@ def test_held_up_is_the_closure_of_who_waits_for_whom(now: thresholds.Moment, li
     assert {pid: set(found) for pid, found in thresholds.held_up_by_root(now.backends).items()} == {
         pid: held_up[pid] for pid in roots if held_up[pid]
     }
-    pick = thresholds.HeldUp(limit).pick(now, now.backends)
+    pick = thresholds.MaxHeldUp(limit).pick(now, now.backends)
     assert (pick.excess > 0) == any(len(found) > limit for found in held_up.values())
     assert {backend.pid for backend in pick.order} == {pid for pid in roots if len(held_up[pid]) > limit}
     sizes = [len(held_up[backend.pid]) for backend in pick.order]
@@ -128,19 +130,19 @@ def test_held_up_is_the_closure_of_who_waits_for_whom(now: thresholds.Moment, li
 
 def test_a_circle_has_no_root_and_does_not_hold() -> None:
     circle = moment(session(1, blocked_by=(2,)), session(2, blocked_by=(1,)), session(3, blocked_by=(2,)))
-    pick = thresholds.HeldUp(1).pick(circle, circle.backends)
+    pick = thresholds.MaxHeldUp(1).pick(circle, circle.backends)
     assert (pick.excess, pick.order, pick.worst) == (1, (), None)
     assert "circle" in pick.what
 
 
 def test_locks_that_are_unknown_block_nobody() -> None:
     unknown = moment(session(1, blocked_by=None), session(2, blocked_by=None))
-    assert thresholds.HeldUp(0).pick(unknown, unknown.backends).excess == 0
+    assert thresholds.MaxHeldUp(0).pick(unknown, unknown.backends).excess == 0
 
 
 @given(moments(), numbers, names)
 def test_only_who_has_a_slot_ends_for_a_queue(now: thresholds.Moment, limit: int, groups: thresholds.Names) -> None:
-    pick = thresholds.GroupQueue(limit, groups).pick(now, now.backends)
+    pick = thresholds.MaxGroupQueue(limit, groups).pick(now, now.backends)
     queues = collections.Counter(b.resource_group for b in now.backends if b.waiting_reason == "resource_group")
     for backend in pick.order:
         assert backend.waiting_reason != "resource_group"
@@ -154,15 +156,15 @@ def test_the_largest_offender_gives_first() -> None:
     ours = [session(pid, state_age=float(pid)) for pid in (3, 4, 5)]
     busy = session(6, state="active", state_age=99.0)
     now = moment(*theirs, *ours, busy)
-    pick = thresholds.Connections(5).pick(now, now.backends)
+    pick = thresholds.MaxConnections(5).pick(now, now.backends)
     assert [backend.pid for backend in pick.order] == [5, 4, 7]
 
 
 def test_quotas_by_pattern_come_before_the_maximum_for_all() -> None:
     now = moment(session(1, usename="svc_load"), session(2, usename="svc_load"), session(3), session(4))
-    goal = thresholds.RoleSessions(1, (("svc_*", 5),))
+    goal = thresholds.MaxRoleSessions(1, (("svc_*", 5),))
     assert [backend.pid for backend in goal.pick(now, now.backends).order] == [3]
-    assert thresholds.RoleSessions(None, (("svc_*", 1),)).pick(now, now.backends).excess == 1
+    assert thresholds.MaxRoleSessions(None, (("svc_*", 1),)).pick(now, now.backends).excess == 1
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
@@ -174,20 +176,20 @@ def options(**more: t.Any) -> dict[str, t.Any]:
     ("more", "goal"),
     [
         ({}, None),
-        ({"max_held_up": 3}, thresholds.HeldUp(3)),
-        ({"max_held_up": 0, "batch": 2}, thresholds.HeldUp(0, 2)),
-        ({"role_quotas": {"a": "5", "b*": 6}}, thresholds.RoleSessions(None, (("a", 5), ("b*", 6)))),
-        ({"max_role_sessions": 2, "users": ["a"]}, thresholds.RoleSessions(2, roles=thresholds.Names(("a",)))),
-        ({"max_connections": " 80% "}, thresholds.Connections(None, 80.0)),
-        ({"max_connections": "7", "offenders_by": "client_address"}, thresholds.Connections(7, None, "client_addr")),
+        ({"max_held_up": 3}, thresholds.MaxHeldUp(3)),
+        ({"max_held_up": 0, "batch": 2}, thresholds.MaxHeldUp(0, 2)),
+        ({"role_quotas": {"a": "5", "b*": 6}}, thresholds.MaxRoleSessions(None, (("a", 5), ("b*", 6)))),
+        ({"max_role_sessions": 2, "users": ["a"]}, thresholds.MaxRoleSessions(2, roles=thresholds.Names(("a",)))),
+        ({"max_connections": " 80% "}, thresholds.MaxConnections(None, 80.0)),
+        ({"max_connections": "7", "offenders_by": "client_address"}, thresholds.MaxConnections(7, None, "client_addr")),
         (
             {"max_group_queue": 1, "resource_groups": ["x"], "exclude_resource_groups": ["y"]},
-            thresholds.GroupQueue(1, thresholds.Names(("x",), ("y",))),
+            thresholds.MaxGroupQueue(1, thresholds.Names(("x",), ("y",))),
         ),
     ],
 )
-def test_options(more: dict[str, t.Any], goal: thresholds.Goal | None) -> None:
-    assert thresholds.understand(options(**more)) == goal
+def test_options(more: dict[str, t.Any], goal: thresholds.Threshold | None) -> None:
+    assert thresholds.parse(options(**more)) == goal
 
 
 @pytest.mark.parametrize(
@@ -210,14 +212,14 @@ def test_options(more: dict[str, t.Any], goal: thresholds.Goal | None) -> None:
 )
 def test_bad_options(more: dict[str, t.Any], words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        thresholds.understand(options(**more))
+        thresholds.parse(options(**more))
     assert caught.value.message.startswith(words)
 
 
 @given(limit=st.integers(0, 120), share=st.floats(1, 100), most=st.integers(10, 100), kept=st.integers(0, 20))
 def test_a_maximum_that_comes_too_late_is_told(limit: int, share: float, most: int, kept: int) -> None:
     """It acts above its limit; ordinary roles are refused once all but what is kept is used."""
-    for goal in (thresholds.Connections(limit), thresholds.Connections(None, share)):
+    for goal in (thresholds.MaxConnections(limit), thresholds.MaxConnections(None, share)):
         last = thresholds.Moment((), most - kept, most)
         acts = goal.pick(last, []).excess > 0
         words = goal.comes_too_late(most, kept)

@@ -16,7 +16,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups imp
     gp_resource_group,
     gp_resource_group_info,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import Facts, Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
 from unit.engines import engine
 
 ENGINE = engine("gp6", "6.24.3", role="gpadmin", role_group="admin_group", is_superuser=True, max_connections=400)
@@ -65,7 +65,7 @@ def test_the_catalog_gives_the_rows_of_the_view() -> None:
 def test_without_the_views_the_advice_is_for_this_engine(family: str, installs: bool) -> None:
     engine = dataclasses.replace(ENGINE, family=family)
     with pytest.raises(GpopsError, match="set login_db to one that has it") as caught:
-        catalog.read(t.cast(connection.Session, None), engine)
+        catalog.read(t.cast(connection.Connection, None), engine)
     assert ("CREATE EXTENSION" in caught.value.message) is installs
 
 
@@ -154,8 +154,8 @@ SAYS_SUPERUSER = "the server refused a statement: must be superuser to alter res
 SAYS_NOTHING = "the server refused a statement: permission denied to alter resource groups (SQLSTATE 42501)"
 
 
-def facts(family: str, *roles: str) -> Facts:
-    return Facts(
+def facts(family: str, *roles: str) -> EngineFacts:
+    return EngineFacts(
         family=family,
         options=("concurrency",),
         max_connections=100,

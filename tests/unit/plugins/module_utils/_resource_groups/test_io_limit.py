@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import (
@@ -244,10 +244,10 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
 
     def run(server: Server, io_limit: str, check_mode: bool = False) -> tuple[dict[str, t.Any], list[str]]:
         @contextlib.contextmanager
-        def visit(_options: object, *_needs: str, **_more: object) -> t.Iterator[Visit]:
-            yield Visit(t.cast(connection.Session, server), ENGINE, server.deadline)
+        def connect(_options: object, *_needs: str, **_more: object) -> t.Iterator[Cluster]:
+            yield Cluster(t.cast(connection.Connection, server), ENGINE, server.deadline)
 
-        monkeypatch.setattr(gp_resource_group, "visit", visit)
+        monkeypatch.setattr(gp_resource_group, "connect", connect)
         monkeypatch.setattr(catalog, "statement", plain)
         specs = {**connection.ARGUMENT_SPEC, **gp_resource_group.ARGUMENT_SPEC}
         defaults = {name: spec.get("default") for name, spec in specs.items()}

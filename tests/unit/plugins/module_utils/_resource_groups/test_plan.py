@@ -13,8 +13,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import Wishes
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import Facts, Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import DesiredState
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
 
 NEW: dict[str, dict[str, str]] = {
     "gp6": {
@@ -48,8 +48,8 @@ NEW: dict[str, dict[str, str]] = {
 }
 
 
-def facts(family: str = "gp6", **more: t.Any) -> Facts:
-    known = Facts(
+def facts(family: str = "gp6", **more: t.Any) -> EngineFacts:
+    known = EngineFacts(
         family=family,
         options=tuple(NEW[family]),
         max_connections=100,
@@ -77,8 +77,8 @@ def groups(*more: Group, family: str = "gp6") -> dict[str, Group]:
     return {each.name: each for each in listed}
 
 
-def wishes(*entries: dict[str, t.Any], **task: t.Any) -> Wishes:
-    return desired.understand(entries, single=False, **task)
+def wishes(*entries: dict[str, t.Any], **task: t.Any) -> DesiredState:
+    return desired.parse(entries, single=False, **task)
 
 
 def plan(*entries: dict[str, t.Any], now: t.Iterable[Group] = (), family: str = "gp6", **task: t.Any) -> _groups.Plan:
@@ -149,11 +149,11 @@ def refusal(*entries: dict[str, t.Any], **more: t.Any) -> OptionError:
 )
 def test_what_cannot_be_meant_is_refused_before_any_connection(entry: dict[str, t.Any], option: str, said: str) -> None:
     with pytest.raises(OptionError) as caught:
-        desired.understand([entry], single=True)
+        desired.parse([entry], single=True)
     assert caught.value.message.startswith(option + ": ")
     assert said in caught.value.message
     with pytest.raises(OptionError) as caught:
-        desired.understand([{"name": "other"}, entry], single=False)
+        desired.parse([{"name": "other"}, entry], single=False)
     assert caught.value.result == {"option": f"groups[1].{option}"}
 
 
@@ -187,7 +187,7 @@ def test_what_contradicts_itself_is_refused(
 
 def test_purge_is_for_lists() -> None:
     with pytest.raises(OptionError, match="purge: it goes with groups"):
-        desired.understand([{"name": "g"}], single=True, purge=True)
+        desired.parse([{"name": "g"}], single=True, purge=True)
 
 
 def test_what_is_understood() -> None:

@@ -101,8 +101,8 @@ def value(option: str, text: str) -> Value:
     return Value("string" if option in TEXTS else "int", text)
 
 
-def facts(profile: Profile) -> _groups.Facts:
-    return _groups.Facts(
+def facts(profile: Profile) -> _groups.EngineFacts:
+    return _groups.EngineFacts(
         family=profile.family,
         options=tuple(option.name for option in profile.options),
         max_connections=400,
@@ -164,7 +164,7 @@ def _engine(profile: Profile, declared: dict[str, dict[str, t.Any]], owners: dic
     return engine
 
 
-def wish_lists(profile: Profile) -> st.SearchStrategy[_group_wishes.Wishes]:
+def wish_lists(profile: Profile) -> st.SearchStrategy[_group_wishes.DesiredState]:
     absent = st.just({"state": "absent"})
     present = limits(profile)
     entries = st.dictionaries(
@@ -176,7 +176,7 @@ def wish_lists(profile: Profile) -> st.SearchStrategy[_group_wishes.Wishes]:
 
 def _wishes(
     entries: dict[str, dict[str, t.Any]], owners: dict[str, str], purge: bool, purge_roles: bool
-) -> _group_wishes.Wishes:
+) -> _group_wishes.DesiredState:
     listed: list[dict[str, t.Any]] = []
     for name, entry in entries.items():
         absent = "state" in entry
@@ -189,7 +189,7 @@ def _wishes(
     drops = purge or any("state" in entry for entry in listed)
     takers = [entry["name"] for entry in listed if "state" not in entry and entry["name"] != "admin_group"]
     taker = takers[0] if takers else "default_group"
-    return _group_wishes.understand(
+    return _group_wishes.parse(
         listed,
         single=False,
         purge=purge,
@@ -200,7 +200,7 @@ def _wishes(
     )
 
 
-def end_is_legal(engine: Engine, wishes: _group_wishes.Wishes) -> bool:
+def end_is_legal(engine: Engine, wishes: _group_wishes.DesiredState) -> bool:
     """Written down once more, with the model as the judge: put everything there at once, then touch each group."""
     profile = engine.profile
     groups = dict(engine.state.groups)
@@ -236,7 +236,7 @@ def as_stored(group: _groups.Group) -> _groups.Group:
     return replace(group, limits={**group.limits, "io_limit": normalised(group.limits["io_limit"])})
 
 
-def check(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
+def check(engine: Engine, wishes: _group_wishes.DesiredState, stop: int) -> None:
     known = facts(engine.profile)
     if not end_is_legal(engine, wishes):
         with pytest.raises(OptionError):
@@ -264,7 +264,7 @@ def check(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
     assert half_way.limits() == engine.limits()
 
 
-def check_deadlock(engine: Engine, wishes: _group_wishes.Wishes) -> None:
+def check_deadlock(engine: Engine, wishes: _group_wishes.DesiredState) -> None:
     """Nothing can be lent: nobody who is to have a percentage has more than one."""
     assert engine.profile.cpu_sums
     for desired in wishes.desired:
@@ -280,7 +280,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 def test_plans_are_legal_complete_and_final(profile: Profile) -> None:
     @settings(max_examples=700, deadline=None)
     @given(engines(profile), wish_lists(profile), st.integers(0, 8))
-    def holds(engine: Engine, wishes: _group_wishes.Wishes, stop: int) -> None:
+    def holds(engine: Engine, wishes: _group_wishes.DesiredState, stop: int) -> None:
         check(engine, wishes, stop)
 
     holds()
@@ -307,6 +307,6 @@ def test_cores_and_percentages_change_hands(profile: Profile) -> None:
     def holds(now: dict[str, dict[str, t.Any]], then: dict[str, dict[str, t.Any]], stop: int) -> None:
         engine = _engine(profile, now, {})
         entries = [{"name": name, **options} for name, options in then.items()]
-        check(engine, _group_wishes.understand(entries, single=False, allow_lockout=True), stop)
+        check(engine, _group_wishes.parse(entries, single=False, allow_lockout=True), stop)
 
     holds()

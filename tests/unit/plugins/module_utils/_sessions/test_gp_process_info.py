@@ -11,7 +11,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, selection, snapshot
@@ -160,14 +160,14 @@ def test_what_was_read_is_not_lost_when_reading_took_all_of_the_time(
     expression: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextlib.contextmanager
-    def visit(_options: t.Mapping[str, t.Any]) -> t.Iterator[Visit]:
-        yield Visit(t.cast(t.Any, None), ENGINE, Deadline(0))
+    def connect(_options: t.Mapping[str, t.Any]) -> t.Iterator[Cluster]:
+        yield Cluster(t.cast(t.Any, None), ENGINE, Deadline(0))
 
     def slowly(query: str, length: int, _redact: bool) -> str:
         time.sleep(0.05)
         return query[:length]
 
-    monkeypatch.setattr(gp_process_info, "visit", visit)
+    monkeypatch.setattr(gp_process_info, "connect", connect)
     monkeypatch.setattr(gp_process_info, "shown", slowly)
     monkeypatch.setattr(snapshot, "read", lambda *_dummy: Snapshot(BACKENDS[:1], 1))
     whole, _said = gp_process_info.run(options(**expression), True)

@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Visit
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline, Rows, Session
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline, Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     DeadlineExceeded,
     GpopsError,
@@ -129,7 +129,7 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
             ours = "" if content is None else f"gp_contentid={content}=postmaster"
             return answered(probe_row(settings=ours))
 
-        def heard(self, pid: int, search_path: str) -> bool:
+        def detect_pooler(self, pid: int, search_path: str) -> bool:
             assert (pid, search_path) == (4711, "pg_catalog")
             return False
 
@@ -141,10 +141,10 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
             assert oid == 16384
 
     if content != "0":
-        assert _engine.probe(t.cast(Session, Asked()), "auto").family == "gp7"
+        assert _engine.probe(t.cast(Connection, Asked()), "auto").family == "gp7"
         return
     with pytest.raises(GpopsError, match=r"192\.0\.2\.1 port 6000 is a segment \(content 0\)"):
-        _engine.probe(t.cast(Session, Asked()), "auto")
+        _engine.probe(t.cast(Connection, Asked()), "auto")
 
 
 @pytest.mark.parametrize(("text", "version"), sorted(VERSIONS.items()))
@@ -456,13 +456,13 @@ class Silent:
 
 def test_a_lock_table_without_an_answer_takes_no_new_session_before_there_is_something_to_ask() -> None:
     session = Silent()
-    visit = Visit(t.cast(t.Any, session), _engine.engine_from(probe_row("gp7"), "native"), Deadline(60))
-    snapshot = _processes.read(visit, visit.deadline, True, 100)
+    cluster = Cluster(t.cast(t.Any, session), _engine.engine_from(probe_row("gp7"), "native"), Deadline(60))
+    snapshot = _processes.read(cluster, cluster.deadline, True, 100)
     assert len(snapshot.backends) == 1
     assert snapshot.locks_problem == "no answer"
     assert session.renewals == 0
     for _each in range(2):
-        visit.execute("SELECT 1", visit.deadline)
+        cluster.execute("SELECT 1", cluster.deadline)
         assert session.renewals == 1
 
 
@@ -487,7 +487,7 @@ class Starved:
     def remember_database(self, _oid: int) -> None:
         pass
 
-    def heard(self, _pid: int, _search_path: str) -> bool:
+    def detect_pooler(self, _pid: int, _search_path: str) -> bool:
         return False
 
     def mend(self, settings: t.Mapping[str, str]) -> bool:
@@ -497,10 +497,10 @@ class Starved:
 
 def test_too_little_memory_is_mended() -> None:
     session = Starved(mendable=True)
-    assert _engine.probe(t.cast(Session, session), "auto").role == "ops"
+    assert _engine.probe(t.cast(Connection, session), "auto").role == "ops"
     assert session.mended == {"statement_mem": "125MB"}
 
 
 def test_memory_that_the_operator_has_limited_himself() -> None:
     with pytest.raises(StatementError, match="insufficient memory"):
-        _engine.probe(t.cast(Session, Starved(mendable=False)), "auto")
+        _engine.probe(t.cast(Connection, Starved(mendable=False)), "auto")

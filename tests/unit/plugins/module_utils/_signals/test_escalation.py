@@ -22,7 +22,12 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import Interrupted
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Clock, Ending, Plan, end
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import (
+    Clock,
+    Outcome,
+    SignalPlan,
+    signal_all,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,11 +186,13 @@ class Server:
         return Clock(now=lambda: self.now, sleep=sleep)
 
 
-def run(server: Server, plan: Plan, pids: t.Iterable[int] | None = None) -> tuple[list[Backend], dict[int, Ending]]:
+def run(
+    server: Server, plan: SignalPlan, pids: t.Iterable[int] | None = None
+) -> tuple[list[Backend], dict[int, Outcome]]:
     victims = [live.seen() for live in server.live.values() if pids is None or live.pid in pids]
     if plan.state == "cancelled":
         victims = [victim for victim in victims if victim.state == "active"]
-    return victims, end(server, victims, plan, server.clock())
+    return victims, signal_all(server, victims, plan, server.clock())
 
 
 servers = st.builds(
@@ -202,7 +209,7 @@ servers = st.builds(
     unlisted=st.sets(st.integers(1, 8), max_size=2),
 )
 plans = st.builds(
-    Plan,
+    SignalPlan,
     state=st.sampled_from(["cancelled", "terminated"]),
     cancel_first=st.booleans(),
     grace_period=st.sampled_from([0.0, 0.01, 5.0]),
@@ -213,7 +220,7 @@ plans = st.builds(
 
 @settings(max_examples=10_000)
 @given(servers, plans)
-def test_nobody_else_is_hit_and_every_claim_is_true(server: Server, plan: Plan) -> None:
+def test_nobody_else_is_hit_and_every_claim_is_true(server: Server, plan: SignalPlan) -> None:
     victims, endings = run(server, plan)
     chosen = {victim.sess_id for victim in victims}
     statements = {(victim.sess_id, victim.query_start) for victim in victims}
@@ -239,7 +246,7 @@ def test_nobody_else_is_hit_and_every_claim_is_true(server: Server, plan: Plan) 
 
 def test_all_end() -> None:
     server = Server(sessions=8)
-    victims, endings = run(server, Plan("terminated"))
+    victims, endings = run(server, SignalPlan("terminated"))
     assert {ending.outcome for ending in endings.values()} == {"terminated"}
     assert len(victims) == 8
     assert not server.live
@@ -247,14 +254,14 @@ def test_all_end() -> None:
 
 def test_one_statement_for_all() -> None:
     server = Server(sessions=8)
-    run(server, Plan("terminated", wait=False))
+    run(server, SignalPlan("terminated", wait=False))
     assert server.calls == 2  # the signal and one look
 
 
 def test_a_victim_that_ignores_the_signal_is_alive() -> None:
     server = Server(sessions=2)
     server.live[1].immortal = True
-    endings = run(server, Plan("terminated", wait_timeout=5.0))[1]
+    endings = run(server, SignalPlan("terminated", wait_timeout=5.0))[1]
     assert {pid: ending.outcome for pid, ending in endings.items()} == {1: "alive", 2: "terminated"}
     assert "after 5 s" in endings[1].reason
     assert 5.0 <= server.now < 6.0
@@ -264,7 +271,7 @@ def test_cancel_first_terminates_who_is_left() -> None:
     server = Server(sessions=3)
     for live in server.live.values():
         live.running = live.pid != 3
-    endings = run(server, Plan("terminated", cancel_first=True, grace_period=1.0))[1]
+    endings = run(server, SignalPlan("terminated", cancel_first=True, grace_period=1.0))[1]
     assert {number for number, dummy in server.cancelled} == {1, 2}
     assert sorted(set(server.terminated)) == [1, 2, 3]
     assert {ending.outcome for ending in endings.values()} == {"terminated"}
@@ -272,7 +279,7 @@ def test_cancel_first_terminates_who_is_left() -> None:
 
 def test_the_grace_period_ends_with_the_last_statement() -> None:
     server = Server(sessions=2)
-    run(server, Plan("terminated", cancel_first=True, grace_period=1000.0))
+    run(server, SignalPlan("terminated", cancel_first=True, grace_period=1000.0))
     assert server.now < 10.0
 
 
@@ -281,24 +288,24 @@ def test_a_session_that_ends_by_its_cancel_is_terminated_by_us() -> None:
     server.live[1].running = True
     original = server.hit
     server.hit = lambda live, state: (original(live, state), server.live.pop(live.pid))[0]  # type: ignore[method-assign]  # the model of this test only
-    endings = run(server, Plan("terminated", cancel_first=True))[1]
+    endings = run(server, SignalPlan("terminated", cancel_first=True))[1]
     assert (endings[1].outcome, endings[1].signalled) == ("terminated", True)
 
 
 @pytest.mark.parametrize("answers", [True, None, ""])
 def test_what_the_engine_returns_is_not_the_outcome(answers: t.Any) -> None:
-    endings = run(Server(sessions=2, answers=answers), Plan("terminated"))[1]
+    endings = run(Server(sessions=2, answers=answers), SignalPlan("terminated"))[1]
     assert {ending.outcome for ending in endings.values()} == {"terminated"}
 
 
 def test_false_for_a_session_that_is_still_there_is_refused() -> None:
-    endings = run(Server(sessions=2, refuse={1}), Plan("terminated"))[1]
+    endings = run(Server(sessions=2, refuse={1}), SignalPlan("terminated"))[1]
     assert (endings[1].outcome, endings[1].signalled) == ("refused", False)
     assert endings[2].outcome == "terminated"
 
 
 def test_one_that_is_forbidden_does_not_save_the_others() -> None:
-    endings = run(Server(sessions=4, forbid={2}), Plan("terminated"))[1]
+    endings = run(Server(sessions=4, forbid={2}), SignalPlan("terminated"))[1]
     assert (endings[2].outcome, endings[2].sqlstate) == ("refused", "42501")
     assert [endings[pid].outcome for pid in (1, 3, 4)] == ["terminated"] * 3
 
@@ -308,7 +315,7 @@ def test_one_that_is_forbidden_does_not_save_the_others() -> None:
 def test_a_connection_that_breaks_is_told(break_at: int, stays_down: bool) -> None:
     server = Server(sessions=1, break_at=break_at, stays_down=stays_down)
     server.live[1].immortal = True
-    ending = run(server, Plan("terminated"))[1][1]
+    ending = run(server, SignalPlan("terminated"))[1][1]
     assert server.terminated == [1]
     assert ending.signalled is (True if break_at == 2 else None)
     assert ending.outcome == ("alive" if break_at == 2 and not stays_down else "unknown")
@@ -319,7 +326,7 @@ def test_a_connection_that_breaks_is_told(break_at: int, stays_down: bool) -> No
 def test_a_connection_that_comes_back_in_time_tells_the_end() -> None:
     """As when all connections were taken for a moment."""
     server = Server(sessions=1, break_at=2)
-    assert run(server, Plan("terminated"))[1][1].outcome == "terminated"
+    assert run(server, SignalPlan("terminated"))[1][1].outcome == "terminated"
 
 
 @pytest.mark.parametrize("state", ["cancelled", "terminated"])
@@ -328,13 +335,13 @@ def test_who_is_hidden_after_the_signal_is_not_said_to_have_ended(state: str, wa
     """As when pg_monitor is revoked meanwhile."""
     server = Server(sessions=1, blind_at=2)
     server.live[1].immortal = server.live[1].running = True
-    ending = run(server, Plan(state, wait=wait, wait_timeout=1.0))[1][1]
+    ending = run(server, SignalPlan(state, wait=wait, wait_timeout=1.0))[1][1]
     assert (ending.outcome, ending.signalled) == ("unknown", True)
     assert "may not see any more" in ending.reason
 
 
 def test_who_is_hidden_before_the_signal_is_not_said_to_be_another() -> None:
-    ending = run(Server(sessions=1, blind_at=1), Plan("terminated"))[1][1]
+    ending = run(Server(sessions=1, blind_at=1), SignalPlan("terminated"))[1][1]
     assert (ending.outcome, ending.signalled) == ("unknown", False)
 
 
@@ -342,13 +349,13 @@ def test_who_is_hidden_from_a_new_connection_is_unknown() -> None:
     """The cut takes the connection, and the new one is another role's."""
     server = Server(sessions=1, break_at=2, blind_at=3)
     server.live[1].immortal = True
-    ending = run(server, Plan("terminated", wait=False))[1][1]
+    ending = run(server, SignalPlan("terminated", wait=False))[1][1]
     assert (ending.outcome, ending.signalled) == ("unknown", True)
 
 
 def test_who_is_there_and_was_not_in_the_list_is_not_said_to_be_at_another_statement() -> None:
     """As on Greenplum 6, where the service's list leaves out whose role was dropped."""
-    ending = run(Server(sessions=1, unlisted={1}), Plan("terminated"))[1][1]
+    ending = run(Server(sessions=1, unlisted={1}), SignalPlan("terminated"))[1][1]
     assert (ending.outcome, ending.signalled) == ("unknown", False)
 
 
@@ -366,7 +373,7 @@ def test_a_session_that_the_engine_reset_is_not_said_to_have_ended() -> None:
 
     server = Reset(sessions=1)
     server.live[1].running = True
-    ending = run(server, Plan("terminated", cancel_first=True))[1][1]
+    ending = run(server, SignalPlan("terminated", cancel_first=True))[1][1]
     assert (ending.outcome, ending.signalled) == ("changed", True)
     assert "new number" in ending.reason
 
@@ -377,7 +384,7 @@ def test_a_full_group_before_the_first_signal_is_an_error(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Server, "signal", full)
     with pytest.raises(GroupFull):
-        run(Server(), Plan("terminated"))
+        run(Server(), SignalPlan("terminated"))
 
 
 class Late:
@@ -420,6 +427,6 @@ def test_the_time_of_the_task_leaves_what_is_known(
     at: str, was_sent: bool, signalled: bool | None, said: str, cancel_first: bool
 ) -> None:
     clock = Clock(now=lambda: 0.0, sleep=lambda _seconds: None)
-    plan = Plan("terminated", cancel_first=cancel_first)
-    found = end(Late(at, was_sent), [Backend(pid=7, sess_id=1, state="active")], plan, clock)
-    assert found == {7: Ending("unknown", f"{said}: late", signalled)}
+    plan = SignalPlan("terminated", cancel_first=cancel_first)
+    found = signal_all(Late(at, was_sent), [Backend(pid=7, sess_id=1, state="active")], plan, clock)
+    assert found == {7: Outcome("unknown", f"{said}: late", signalled)}

@@ -15,8 +15,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import sel
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as _victims
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Ending
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import Policy, decide
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import Protection, protect
 from unit.engines import engine
 
 ENGINE = engine(
@@ -51,7 +51,7 @@ def options(**more: t.Any) -> dict[str, t.Any]:
 
 
 def outcome(backend: Backend, state: str = "terminated", **policy: t.Any) -> str | None:
-    return decide([backend], Policy(state=state, **policy))[0].outcome
+    return protect([backend], Protection(state=state, **policy))[0].outcome
 
 
 def pids(chosen: list[_victims.Verdict]) -> list[int]:
@@ -90,13 +90,16 @@ def test_protection_wins(more: dict[str, t.Any], policy: dict[str, t.Any]) -> No
 @pytest.mark.parametrize("name", ["gpbackup_evil", None])
 @pytest.mark.parametrize("users", [(), ("svc_*",)])
 def test_a_name_that_anybody_can_take_protects_nobody_else(name: str | None, users: tuple[str, ...]) -> None:
-    policy = Policy(state="terminated", protected_applications=("gpbackup*",), protected_application_users=users)
-    (verdict,) = _victims.decide([session(1, application_name=name, usename="sammy")], policy)
+    policy = Protection(state="terminated", protected_applications=("gpbackup*",), protected_application_users=users)
+    (verdict,) = _victims.protect([session(1, application_name=name, usename="sammy")], policy)
     assert verdict.outcome is None
     warnings = _victims.unprotected_names([verdict], policy)
     assert len(warnings) == (name is not None)
     assert "process 1" in "".join(warnings) or name is None
-    assert _victims.unprotected_names([verdict], Policy(state="terminated", protected_applications=("pg_dump*",))) == []
+    assert (
+        _victims.unprotected_names([verdict], Protection(state="terminated", protected_applications=("pg_dump*",)))
+        == []
+    )
 
 
 def test_a_superuser_may_be_allowed() -> None:
@@ -110,7 +113,7 @@ def test_what_cannot_be_identified_is_not_signalled(more: dict[str, t.Any]) -> N
 
 @pytest.mark.parametrize("state", ["idle", "idle in transaction", "idle in transaction (aborted)"])
 def test_a_cancel_is_for_running_statements(state: str | None) -> None:
-    verdict = decide([session(1, state=state)], Policy(state="cancelled"))[0]
+    verdict = protect([session(1, state=state)], Protection(state="cancelled"))[0]
     assert verdict.outcome == "not_applicable"
     assert "state=terminated" in verdict.reason
     assert outcome(session(1, state=state)) is None
@@ -131,8 +134,8 @@ def test_the_session_of_a_dropped_role_can_be_ended() -> None:
 
 def test_oldest_of_a_cancel_is_the_oldest_statement_that_runs() -> None:
     chosen = [session(1, state="idle", query_start=start(0)), session(2), session(3)]
-    assert pids(decide(chosen, Policy("cancelled", "oldest"))) == [3]
-    assert pids(decide(chosen, Policy("cancelled", "all_but_oldest"))) == [2]
+    assert pids(protect(chosen, Protection("cancelled", "oldest"))) == [3]
+    assert pids(protect(chosen, Protection("cancelled", "all_but_oldest"))) == [2]
 
 
 @pytest.mark.parametrize(
@@ -148,12 +151,12 @@ def test_oldest_of_a_cancel_is_the_oldest_statement_that_runs() -> None:
 )
 def test_victims_by_age(victims: str, state: str, expected: list[int]) -> None:
     chosen = [session(1), session(2), session(3)]
-    assert pids(decide(chosen, Policy(state=state, victims=victims))) == expected
+    assert pids(protect(chosen, Protection(state=state, victims=victims))) == expected
 
 
 def test_nobody_is_hit_in_place_of_a_protected_one() -> None:
     chosen = [session(1, usename="gpadmin"), session(2)]
-    verdicts = decide(chosen, Policy(state="terminated", victims="oldest", protected_users=("gpadmin",)))
+    verdicts = protect(chosen, Protection(state="terminated", victims="oldest", protected_users=("gpadmin",)))
     assert [(verdict.backend.pid, verdict.outcome) for verdict in verdicts] == [(1, "protected")]
 
 
@@ -178,18 +181,18 @@ def record(backend: Backend, **more: t.Any) -> dict[str, t.Any]:
 )
 def test_records_hit_only_the_very_same(now: Backend, state: str, expected: str | None) -> None:
     given = options(state=state, processes=[record(session(1))], protected_users=[])
-    verdicts = gp_backend.choose([now], gp_backend.understand(given), given)
+    verdicts = gp_backend.choose([now], gp_backend.parse(given), given)
     assert [verdict.outcome for verdict in verdicts] == [expected]
 
 
 def test_a_record_given_twice_is_one_victim() -> None:
     given = options(processes=[record(session(1)), record(session(1))])
-    assert len(gp_backend.choose([session(1)], gp_backend.understand(given), given)) == 1
+    assert len(gp_backend.choose([session(1)], gp_backend.parse(given), given)) == 1
 
 
 def test_a_pid_without_a_process_is_gone() -> None:
     given = options(pids=[1, 9, 9])
-    verdicts = gp_backend.choose([session(1)], gp_backend.understand(given), given)
+    verdicts = gp_backend.choose([session(1)], gp_backend.parse(given), given)
     assert [(verdict.backend.pid, verdict.outcome) for verdict in verdicts] == [(1, None), (9, "gone")]
 
 
@@ -213,27 +216,27 @@ def test_a_pid_without_a_process_is_gone() -> None:
 )
 def test_bad_input_is_one_error(more: dict[str, t.Any], words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        gp_backend.understand(options(**more))
+        gp_backend.parse(options(**more))
     assert caught.value.message.startswith(words)
 
 
 def test_a_cancel_needs_the_statement_of_a_record() -> None:
     seen = record(session(1))
     del seen["query_start"]
-    gp_backend.understand(options(processes=[seen]))
+    gp_backend.parse(options(processes=[seen]))
     with pytest.raises(OptionError, match="has no query_start"):
-        gp_backend.understand(options(state="cancelled", processes=[seen]))
+        gp_backend.parse(options(state="cancelled", processes=[seen]))
 
 
 @pytest.mark.parametrize("more", [{"pids": []}, {"processes": []}])
 def test_an_empty_choice_is_a_choice_of_nobody(more: dict[str, t.Any]) -> None:
     given = options(**more)
-    assert gp_backend.choose([session(1)], gp_backend.understand(given), given) == []
+    assert gp_backend.choose([session(1)], gp_backend.parse(given), given) == []
 
 
 def test_the_cap_lists_whom_it_would_have_hit() -> None:
-    verdicts = decide(
-        [session(1), session(2), session(3, usename="gpadmin")], Policy("terminated", "all", ("gpadmin",))
+    verdicts = protect(
+        [session(1), session(2), session(3, usename="gpadmin")], Protection("terminated", "all", ("gpadmin",))
     )
     gp_backend._check_cap(verdicts, options(max_victims=2))
     with pytest.raises(OptionError, match=r"^max_victims: 2 sessions") as caught:
@@ -243,7 +246,7 @@ def test_the_cap_lists_whom_it_would_have_hit() -> None:
 
 
 def test_check_mode_predicts() -> None:
-    verdicts = decide([session(1), session(2, is_superuser=True)], Policy("terminated"))
+    verdicts = protect([session(1), session(2, is_superuser=True)], Protection("terminated"))
     found = gp_backend.result(verdicts, {}, ENGINE, options())
     assert found["changed"] is True
     assert found["counts"] == {"terminated": 1, "protected": 1}
@@ -252,8 +255,8 @@ def test_check_mode_predicts() -> None:
 
 
 def ended(name: str, signalled: bool | None) -> dict[str, t.Any]:
-    verdicts = decide([session(1)], Policy("terminated"))
-    return gp_backend.result(verdicts, {1: Ending(name, "so", signalled)}, ENGINE, options())
+    verdicts = protect([session(1)], Protection("terminated"))
+    return gp_backend.result(verdicts, {1: Outcome(name, "so", signalled)}, ENGINE, options())
 
 
 @pytest.mark.parametrize(
@@ -288,9 +291,9 @@ def test_without_a_wait_the_living_do_not_fail() -> None:
 
 def refusal(is_superuser_s: bool = False, **engine: t.Any) -> str:
     """Why a session was not signalled, with what the module adds to it."""
-    verdicts = decide([session(1, is_superuser=is_superuser_s)], Policy("terminated", allow_superusers=True))
+    verdicts = protect([session(1, is_superuser=is_superuser_s)], Protection("terminated", allow_superusers=True))
     server = dataclasses.replace(ENGINE, **engine)
-    found = gp_backend.result(verdicts, {1: Ending("refused", "no", False, "42501")}, server, options())
+    found = gp_backend.result(verdicts, {1: Outcome("refused", "no", False, "42501")}, server, options())
     assert found["victims"][0]["sqlstate"] == "42501"
     return str(found["victims"][0]["reason"])
 

@@ -152,7 +152,7 @@ class TestLockTree:
     @given(st.dictionaries(st.integers(1, 12), st.sets(st.integers(1, 12), max_size=4), max_size=12))
     def test_everybody_is_there_once_whatever_the_circles(self, graph: dict[int, set[int]]) -> None:
         edges = {(waiter, blocker) for waiter, others in graph.items() for blocker in others if blocker != waiter}
-        nodes = list(flat(lock_tree.forest(graph)))
+        nodes = list(flat(lock_tree.lock_trees(graph)))
         pids = [node.pid for node in nodes]
         assert sorted(pids) == sorted({pid for edge in edges for pid in edge})
         shown = {(child.pid, node.pid) for node in nodes for child in node.children}
@@ -161,12 +161,12 @@ class TestLockTree:
         assert not shown & named
 
     def test_the_root_that_holds_up_most_comes_first(self) -> None:
-        trees = lock_tree.forest({2: {1}, 12: {11}, 13: {12}, 14: {12, 11}})
+        trees = lock_tree.lock_trees({2: {1}, 12: {11}, 13: {12}, 14: {12, 11}})
         assert [(tree.pid, tree.held, tree.is_cycle) for tree in trees] == [(11, 3, False), (1, 1, False)]
         assert [(node.pid, node.also) for node in trees[0].children] == [(12, []), (14, [12])]
 
     def test_a_circle_has_one_that_stands_for_it(self) -> None:
-        trees = lock_tree.forest({2: {3}, 3: {2}, 1: {3}})
+        trees = lock_tree.lock_trees({2: {3}, 3: {2}, 1: {3}})
         assert [(tree.pid, tree.is_cycle) for tree in trees] == [(2, True)]
         assert sorted(node.pid for node in flat(trees)) == [1, 2, 3]
 
