@@ -88,7 +88,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
         return sql.SQL(
-            f"SELECT a.pid, {function}(a.pid) FROM {source_of('pg_stat_activity', self._visit.source)} a "
+            f"SELECT a.pid, {function}(a.pid) FROM {source_of('pg_stat_activity', self._cluster.source)} a "
             "WHERE a.pid IN ({}) AND a.usename = 'sammy'"
         ).format(pids)
 
