@@ -93,8 +93,8 @@ def connect(options: t.Mapping[str, t.Any], *needs: str, changes: bool = False) 
         if changes and cluster.engine.utility_mode:
             raise GpopsError(
                 f"this is a session in utility mode on {connection.where}: it would change the catalog of the "
-                "coordinator only, and nothing was sent. Log in without gp_role (Greenplum 6: gp_session_role) in PGOPTIONS, "
-                "connect_params or the service file"
+                "coordinator only, and nothing was sent. Log in without gp_role (Greenplum 6: gp_session_role) in "
+                "PGOPTIONS, connect_params or the service file"
             )
         yield cluster
     except GroupFull as error:
