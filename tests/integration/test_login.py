@@ -14,7 +14,8 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import tls
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import perform
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, queries
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info
 from integration.cluster import Cluster, Scene
 from integration.login_settings import OURS, why_left
 from integration.run_module import Outcome, run_module
@@ -162,7 +163,7 @@ def test_ages_do_not_hang_on_how_numbers_are_shown(cluster: Cluster, scene: Scen
         row = t.cast("tuple[str]", cursor.fetchone())
         ages = {record["session_age"] for record in json.loads(row[0]) if record["application_name"] == NAME}
         assert len(ages) == 5
-        cursor.execute(f"SELECT {queries.seconds('interval %s')}::text", ("37.25 s",))
+        cursor.execute(f"SELECT {seconds('interval %s')}::text", ("37.25 s",))
         assert cursor.fetchone() == ("37.25",)
 
 

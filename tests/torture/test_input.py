@@ -214,7 +214,7 @@ def specs() -> dict[str, dict[str, t.Any]]:
         gp_resource_group_info,
     )
     from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, selection
-    from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend
+    from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import ARGUMENT_SPEC
     from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import gp_report
 
     common = connection.ARGUMENT_SPEC
@@ -223,7 +223,7 @@ def specs() -> dict[str, dict[str, t.Any]]:
         "gp_policy": {**common, **gp_policy.ARGUMENT_SPEC},
         "gp_report": gp_report.ARGUMENT_SPEC,
         "gp_process_info": {**common, **selection.ARGUMENT_SPEC, **gp_process_info.ARGUMENT_SPEC},
-        "gp_backend": {**common, **selection.ARGUMENT_SPEC, **gp_backend.ARGUMENT_SPEC},
+        "gp_backend": {**common, **selection.ARGUMENT_SPEC, **ARGUMENT_SPEC},
         "gp_resource_group": {**common, **gp_resource_group.ARGUMENT_SPEC},
         "gp_resource_group_info": {**common, **gp_resource_group_info.ARGUMENT_SPEC},
     }

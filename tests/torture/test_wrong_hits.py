@@ -26,7 +26,7 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as _visit
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.queries import source_of
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import sender
 from integration.cluster import Cluster, Scene, embedded, eventually
@@ -83,7 +83,7 @@ def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.SignalSender:
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the check, as somebody might one day: by pid alone."""
 
-    def statement(self: sender.SignalSender, victims: t.Sequence[snapshot.Backend], state: str) -> t.Any:
+    def statement(self: sender.SignalSender, victims: t.Sequence[Backend], state: str) -> t.Any:
         sql = _connection.sql
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
@@ -215,9 +215,9 @@ def listing(scene: Scene, login: dict[str, t.Any], by_module: bool) -> list[dict
     return [dataclasses.asdict(record) for record in identities(scene, "gpops_churn")]
 
 
-def seen(record: t.Mapping[str, t.Any]) -> snapshot.Backend:
+def seen(record: t.Mapping[str, t.Any]) -> Backend:
     names = ("pid", "sess_id", "backend_start", "query_start")
-    return snapshot.Backend(**{name: record[name] for name in names})
+    return Backend(**{name: record[name] for name in names})
 
 
 def open_door(box: SmallSpace, cluster: Cluster) -> None:
@@ -312,7 +312,7 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
 def generations(cluster: Cluster, line: sender.SignalSender, trials: int) -> Tally:
     """Sessions by the hundred, one lot after the other, and signals by the records of all earlier lots."""
     tally = Tally()
-    old: list[snapshot.Backend] = []
+    old: list[Backend] = []
     with Scene(cluster) as scene:
         while tally.trials < trials:
             with contextlib.ExitStack() as stack:
@@ -351,12 +351,9 @@ def hold(connection: psycopg2.extensions.connection) -> threading.Thread:
     return thread
 
 
-def identities(scene: Scene, application: str = "gpops_heir") -> list[snapshot.Backend]:
+def identities(scene: Scene, application: str = "gpops_heir") -> list[Backend]:
     rows = scene.sql(f"{_WHO} WHERE a.application_name = %s", (application,))
-    return [
-        snapshot.Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
-        for row in rows
-    ]
+    return [Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4]) for row in rows]
 
 
 # Where pids cannot be had again: records that name the pid of one session and the start of another.

@@ -22,7 +22,6 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     Rows,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     GpopsError,
     GroupFull,
@@ -37,6 +36,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.login_settings
     NO_ROLE,
     is_same_role,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group of a PostgreSQL 12 base.
@@ -232,6 +234,12 @@ class Engine:
     def waits_in_group(self) -> bool:
         """Whether what reads more than tables of pg_catalog waits in a full group, in the end without success."""
         return not self.may_bypass
+
+    @property
+    def kept_connections(self) -> int:
+        """How many connections ordinary roles cannot have."""
+        # On the managed Greenplum 6 they stop at twice the setting: half of that is for mdb_admin.
+        return self.reserved_connections * (2 if self.managed_slots else 1)
 
     def spends_session(self, source: str) -> bool:
         """Whether, after this source was called upon, the session's next statement may wait.

@@ -13,8 +13,8 @@ import time
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, needs_of_messages, segments_down
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     ConnectionLost,
     DeadlineExceeded,
@@ -23,12 +23,18 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     OptionError,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import guards as _guards
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy, thresholds
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, selection
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as _processes
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation, gp_backend
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as _victims
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies import decision, guards, thresholds
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.forecast import after
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards import Finding
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory, key
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import OPTIONS, Policy, parse
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as snapshots
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import visibility
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import result as results
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome, signal_all
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import choose, spared
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.sender import SignalSender
 
 REPORT = "report"
@@ -43,7 +49,7 @@ NOT_RUN = "not_run"
 _SETTLE_SECONDS = 0.5
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
-    "policies": {"type": "list", "elements": "dict", "required": True, "options": policy.OPTIONS},
+    "policies": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS},
     "mode": {"type": "str", "choices": [REPORT, ENFORCE], "default": REPORT},
     "kill_switch": {"type": "bool", "default": False},
     "kill_switch_file": {"type": "path"},
@@ -68,13 +74,13 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     Raises:
         GpopsError: In plain words, with the whole result so far.
     """
-    rules = policy.parse(options["policies"])
-    _guards.check_share(options["max_share"])
-    guards = _Guards(options)
-    job = _PolicyRun(rules, options, guards, acting=options["mode"] == ENFORCE and not check_mode)
+    rules = parse(options["policies"])
+    guards.check_share(options["max_share"])
+    guard_checks = _GuardChecks(options)
+    job = _PolicyRun(rules, options, guard_checks, acting=options["mode"] == ENFORCE and not check_mode)
     try:
-        job.guard(guards.findings())
-        with connect(options, *_engine.needs_of_messages(*options["policies"])) as cluster:
+        job.guard(guard_checks.findings())
+        with connect(options, *needs_of_messages(*options["policies"])) as cluster:
             job.apply(cluster)
     except GpopsError as error:
         job.broke_off(error.message)
@@ -83,9 +89,9 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     return job.result(), job.warnings
 
 
-def too_late(rules: t.Iterable[policy.Policy], engine: _engine.Engine) -> list[str]:
+def too_late(rules: t.Iterable[Policy], engine: Engine) -> list[str]:
     """PURE: the policies that are to keep connections free for ordinary roles, and cannot."""
-    most, kept = engine.max_connections, gp_process_info.kept_connections(engine)
+    most, kept = engine.max_connections, engine.kept_connections
     found = (
         (rule.name, rule.goal.comes_too_late(most, kept))
         for rule in rules
@@ -94,7 +100,7 @@ def too_late(rules: t.Iterable[policy.Policy], engine: _engine.Engine) -> list[s
     return [f"policy {name}: {words}" for name, words in found if words]
 
 
-class _Guards:
+class _GuardChecks:
     """The guards that need no server, understood.
 
     Raises:
@@ -103,16 +109,16 @@ class _Guards:
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._switch = options["kill_switch"]
-        self._file = _guards.kill_switch_file(options["kill_switch_file"])
-        self._windows = _guards.windows(options["windows"])
+        self._file = guards.kill_switch_file(options["kill_switch_file"])
+        self._windows = guards.windows(options["windows"])
         self._timezone = _timezone(options["windows_timezone"])
 
-    def findings(self) -> list[_guards.Finding]:
+    def findings(self) -> list[Finding]:
         """What they say at this moment."""
         there = None if self._file is None else _is_there(self._file)
         return [
-            *_guards.kill_switches(self._switch, self._file, there),
-            *_guards.schedule(self._windows, dt.datetime.now(self._timezone)),
+            *guards.kill_switches(self._switch, self._file, there),
+            *guards.schedule(self._windows, dt.datetime.now(self._timezone)),
         ]
 
 
@@ -206,25 +212,25 @@ class _PolicyRun:
     """All policies on one server."""
 
     def __init__(
-        self, rules: t.Sequence[policy.Policy], options: t.Mapping[str, t.Any], guards: _Guards, acting: bool
+        self, rules: t.Sequence[Policy], options: t.Mapping[str, t.Any], guard_checks: _GuardChecks, acting: bool
     ) -> None:
         self._rules = rules
         self._options = options
-        self._again = guards
+        self._guard_checks = guard_checks
         self._acting = acting
         self._accounts = {rule.name: _PolicyAccount() for rule in rules}
-        self._past = policy.SignalHistory()
-        self._guards: dict[str, _guards.Finding] = {}
+        self._past = SignalHistory()
+        self._guards: dict[str, Finding] = {}
         self._moment: thresholds.Moment | None = None
         self._moment_has_locks = False
         self._looks = 0
         self._settled = True
         self._total: int | None = None
         self._locks_problem: str | None = None
-        self._engine: _engine.Engine | None = None
+        self._engine: Engine | None = None
         self.warnings: list[str] = []
 
-    def guard(self, findings: t.Sequence[_guards.Finding]) -> None:
+    def guard(self, findings: t.Sequence[Finding]) -> None:
         """Take note of guards; stop if one of them does.
 
         Raises:
@@ -247,8 +253,8 @@ class _PolicyRun:
         self._say(too_late(self._rules, cluster.engine))
         if not self._options["allow_segments_down"]:
             with self._time.spend() as deadline:
-                down, problem = _engine.segments_down(cluster.connection, deadline)
-            self.guard([_guards.segments(down, problem, allowed=False)])
+                down, problem = segments_down(cluster.connection, deadline)
+            self.guard([guards.segments(down, problem, allowed=False)])
         for rule in self._rules:
             account = self._accounts[rule.name]
             account.outcome = FAILED
@@ -273,7 +279,7 @@ class _PolicyRun:
             if account.outcome == NOT_RUN:
                 account.reason = account.reason or message
 
-    def _apply(self, rule: policy.Policy, account: _PolicyAccount) -> None:
+    def _apply(self, rule: Policy, account: _PolicyAccount) -> None:
         unable = self._unable(rule)
         if unable:
             account.reason = unable
@@ -287,7 +293,7 @@ class _PolicyRun:
             may_end = account.rounds < rule.rounds and account.problem is None
             refused = (step.refused or self._over_share(step)) if may_end else None
             if refused:
-                self._note(rule, account, gp_backend.spared(step.verdicts, "the policy was refused"), {})
+                self._note(rule, account, spared(step.verdicts, "the policy was refused"), {})
                 account.outcome, account.reason = REFUSED, f"{refused}; {self._sent_so_far(account)}"
                 return
             if step.now and may_end:
@@ -304,29 +310,29 @@ class _PolicyRun:
             self._conclude(rule, account, step)
             return
 
-    def _unable(self, rule: policy.Policy) -> str | None:
+    def _unable(self, rule: Policy) -> str | None:
         """Why this role cannot do what the policy asks for."""
         plan = rule.request.plan
-        needed = [_victims.CANCELLED] if plan.cancel_first or plan.state == _victims.CANCELLED else []
+        needed = [verdicts.CANCELLED] if plan.cancel_first or plan.state == verdicts.CANCELLED else []
         for state in [*needed, plan.state]:
             if state not in self._cluster.engine.signal_functions:
                 return f"role {self._cluster.engine.role} may use no function of mdb_toolkit for state={state}"
         return None
 
-    def _step(self, rule: policy.Policy, account: _PolicyAccount, quiet_until: float | None) -> policy.Step:
+    def _step(self, rule: Policy, account: _PolicyAccount, quiet_until: float | None) -> decision.Step:
         """What the policy does now; what that takes while it waits for quiet is a part of that wait."""
         free = max(0.0, quiet_until - time.monotonic()) if quiet_until else 0.0
         with self._time.spend(free=free) as deadline:
             moment = self._look(self._wants_locks(rule), deadline)
-            with deadline.enforced(rule.request.selection.too_slow, selection.LEAST_SECONDS):
-                found = gp_backend.choose(moment.backends, rule.request, rule.options, moment.who)
-            step = policy.step(rule, moment, found, self._past, account.tried)
+            with deadline.enforced(rule.request.selection.too_slow, LEAST_SECONDS):
+                found = choose(moment.backends, rule.request, rule.options, moment.who)
+            step = decision.step(rule, moment, found, self._past, account.tried)
         account.relieved = step.relieved
         chosen = [verdict for verdict in step.verdicts if verdict.backend in step.now]
-        self._say(_victims.unprotected_names(chosen, rule.request.policy))
+        self._say(verdicts.unprotected_names(chosen, rule.request.policy))
         return step
 
-    def _wants_locks(self, rule: policy.Policy) -> bool:
+    def _wants_locks(self, rule: Policy) -> bool:
         """Whether the lock table is to be read for this policy; a report is made of one look for all of them."""
         if self._locks_problem:
             return False  # once is enough: each further attempt would take half of the time that is left
@@ -340,11 +346,11 @@ class _PolicyRun:
         if not self._settled:
             time.sleep(min(_SETTLE_SECONDS, deadline.remaining()))
             self._settled = True
-        length = max(rule.request.selection.query_length(gp_backend.QUERY_LENGTH) for rule in self._rules)
-        snapshot = _processes.read(self._cluster, deadline, with_locks, length)
+        length = max(rule.request.selection.query_length(results.QUERY_LENGTH) for rule in self._rules)
+        snapshot = snapshots.read(self._cluster, deadline, with_locks, length)
         if not self._looks:
             self._total = len(snapshot.backends)
-            self.warnings += gp_process_info.warnings(engine, snapshot, with_locks=False)
+            self.warnings += visibility.warnings(engine, snapshot, with_locks=False)
         self._looks += 1
         if with_locks:
             self._locks_problem = snapshot.locks_problem
@@ -354,11 +360,11 @@ class _PolicyRun:
         )
         return self._moment
 
-    def _over_share(self, step: policy.Step) -> str | None:
+    def _over_share(self, step: decision.Step) -> str | None:
         if not step.now:
             return None
         number = self._past.sessions_with(step.now)
-        return _guards.over_share(number, self._total or 0, self._options["max_share"])
+        return guards.over_share(number, self._total or 0, self._options["max_share"])
 
     def _sent_so_far(self, account: _PolicyAccount) -> str:
         """What a policy that is refused has done before."""
@@ -368,43 +374,43 @@ class _PolicyRun:
         verb = ("was" if number == 1 else "were") if self._acting else "would be"
         return f"{_sessions(number)} {verb} signalled before that, and nobody more"
 
-    def _end(self, rule: policy.Policy, account: _PolicyAccount, step: policy.Step) -> None:
+    def _end(self, rule: Policy, account: _PolicyAccount, step: decision.Step) -> None:
         """End the sessions of a step, or suppose so."""
         state = rule.request.policy.state
         moment = t.cast(thresholds.Moment, self._moment)
-        endings: dict[int, escalation.Outcome] = {}
+        endings: dict[int, Outcome] = {}
         if self._acting:
-            self.guard(self._again.findings())
+            self.guard(self._guard_checks.findings())
             waited = any(backend.waiting is not False for backend in moment.backends)
             endings = self._signal(rule, account, step)
             self._moment, self._settled = None, rule.request.plan.wait and not waited
         else:
-            self._moment = policy.after(moment, step.now, state)
+            self._moment = after(moment, step.now, state)
         account.rounds += 1
         account.tried += len(step.now)
         for backend in step.now:
-            self._past.tried.add(policy.key(state, backend))
+            self._past.tried.add(key(state, backend))
             if not self._acting or endings[backend.pid].signalled is not False:
-                self._past.sent.add(policy.key(state, backend))
+                self._past.sent.add(key(state, backend))
         self._note(rule, account, step.verdicts, endings)
-        bad = [pid for pid, ending in endings.items() if ending.outcome in gp_backend.bad_outcomes(rule.options)]
+        bad = [pid for pid, ending in endings.items() if ending.outcome in results.bad_outcomes(rule.options)]
         if bad and not rule.options["ignore_survivors"]:
             account.problem = f"process {bad[0]}: {endings[bad[0]].reason}"
-        lost = [pid for pid, ending in endings.items() if ending.outcome == _victims.UNKNOWN]
+        lost = [pid for pid, ending in endings.items() if ending.outcome == verdicts.UNKNOWN]
         if lost:
             raise ConnectionLost(f"process {lost[0]}: {endings[lost[0]].reason}")
 
-    def _signal(self, rule: policy.Policy, account: _PolicyAccount, step: policy.Step) -> dict[int, escalation.Outcome]:
+    def _signal(self, rule: Policy, account: _PolicyAccount, step: decision.Step) -> dict[int, Outcome]:
         plan = rule.request.plan
         waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
-        self._say(gp_backend.warnings(self._cluster.engine, rule.options))
+        self._say(results.warnings(self._cluster.engine, rule.options))
         try:
             with self._time.spend(waits) as deadline:
                 sender = SignalSender(self._cluster, deadline, rule.options["victim_message"])
-                return escalation.signal_all(sender, step.now, plan)
+                return signal_all(sender, step.now, plan)
         except GpopsError as error:
             # It is raised only if no signal was sent.
-            self._note(rule, account, gp_backend.spared(step.verdicts, f"not signalled: {self._words(error)}"), {})
+            self._note(rule, account, spared(step.verdicts, f"not signalled: {self._words(error)}"), {})
             raise
 
     def _pause(self, until: float) -> bool:
@@ -418,22 +424,22 @@ class _PolicyRun:
 
     def _note(
         self,
-        rule: policy.Policy,
+        rule: Policy,
         account: _PolicyAccount,
-        verdicts: t.Sequence[_victims.Verdict],
-        endings: t.Mapping[int, escalation.Outcome],
+        verdicts: t.Sequence[verdicts.Verdict],
+        endings: t.Mapping[int, Outcome],
     ) -> None:
         """Take the sessions into the result."""
         options = {**rule.options, "redact_literals": self._options["redact_literals"]}
         more = {"policy": rule.name, "why": rule.options["why"], "round": max(account.rounds, 1)}
-        for verdict, victim in zip(verdicts, gp_backend.records(verdicts, endings, self._cluster.engine, options)):
+        for verdict, victim in zip(verdicts, results.records(verdicts, endings, self._cluster.engine, options)):
             record = {**victim, **more}
             if verdict.outcome is None:
                 account.hit.append(record)
             else:
                 account.bystanders[_who(record)] = record
 
-    def _conclude(self, rule: policy.Policy, account: _PolicyAccount, step: policy.Step) -> None:
+    def _conclude(self, rule: Policy, account: _PolicyAccount, step: decision.Step) -> None:
         """The outcome of a policy that came to its end."""
         number = sum(victim["signalled"] is not False for victim in account.hit)
         state = rule.request.policy.state
@@ -455,9 +461,9 @@ class _PolicyRun:
                 account.outcome = FAILED
                 account.reason = "; ".join(part for part in (problem, account.reason) if part)
 
-    def _problem(self, rule: policy.Policy, account: _PolicyAccount) -> str | None:
+    def _problem(self, rule: Policy, account: _PolicyAccount) -> str | None:
         """The first session that was to end and did not."""
-        bad = gp_backend.bad_outcomes(rule.options)
+        bad = results.bad_outcomes(rule.options)
         left = [victim for victim in account.victims if victim["outcome"] in bad]
         return f"process {left[0]['pid']}: {left[0]['reason']}" if left else account.problem
 
@@ -481,7 +487,7 @@ class _PolicyRun:
             "mode": ENFORCE if self._acting else REPORT,
             "policies": [self._policy(rule) for rule in self._rules],
             "victims": victims,
-            "counts": gp_backend.counts(victims),
+            "counts": results.counts(victims),
             "guards": [dataclasses.asdict(finding) for finding in self._guards.values()],
             "diff": _diff(victims),
         }
@@ -491,7 +497,7 @@ class _PolicyRun:
             found["sessions"] = {"total": self._total, "signalled": self._past.sessions_with()}
         return found
 
-    def _policy(self, rule: policy.Policy) -> dict[str, t.Any]:
+    def _policy(self, rule: Policy) -> dict[str, t.Any]:
         account = self._accounts[rule.name]
         return {
             "name": rule.name,
@@ -501,18 +507,18 @@ class _PolicyRun:
             "reason": account.reason,
             "relieved": account.relieved,
             "rounds": account.rounds,
-            "counts": gp_backend.counts(account.victims),
+            "counts": results.counts(account.victims),
         }
 
 
 def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
     """PURE: each session once, as the first policy that chose it found it, and as the last one left it."""
-    listed = [victim for victim in victims if victim["outcome"] != _victims.GONE]
+    listed = [victim for victim in victims if victim["outcome"] != verdicts.GONE]
     first = {_who(victim): victim for victim in reversed(listed)}
     last = {_who(victim): victim for victim in listed}
     return {
-        "before": gp_backend.diff([first[who] for who in last])["before"],
-        "after": gp_backend.diff(last.values())["after"],
+        "before": results.diff([first[who] for who in last])["before"],
+        "after": results.diff(last.values())["after"],
     }
 
 

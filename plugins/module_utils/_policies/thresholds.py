@@ -14,9 +14,9 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import GROUP_WAIT, RUNNING_STATES, Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.identity import NOBODY, Identities
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import RUNNING_STATES, names_test
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import GROUP_WAIT, Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import names_test
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import CANCELLED
 
 OFFENDERS = {

@@ -24,9 +24,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import RANGES, TEXTS, is_text
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import queries
 
 # The columns of the view that are not options.
 _NOT_LIMITS = ("groupid", "groupname")
@@ -75,7 +75,7 @@ _TABLESPACES = "SELECT spcname, oid::bigint FROM pg_catalog.pg_tablespace"
 # The interval is not read as text, of which IntervalStyle says how it is written.
 _STATUS = f"""
 SELECT pg_catalog.row_to_json(t)::text FROM (
-  SELECT s.*, {queries.seconds("s.total_queue_duration")} AS queue_seconds
+  SELECT s.*, {seconds("s.total_queue_duration")} AS queue_seconds
     FROM gp_toolkit.gp_resgroup_status s) t
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import MDB, NATIVE, Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds
 
 _TAG_COLUMNS = (
     "gp_segment_id",
@@ -147,11 +148,6 @@ def _processes_query(engine: Engine, source: str, query_length: int) -> str:
 
 def _age(column: str) -> str:
     return seconds(f"pg_catalog.clock_timestamp() - {column}")
-
-
-def seconds(interval: str) -> str:
-    """The seconds of an interval; not as a float, of which extra_float_digits says how many digits are shown."""
-    return f"pg_catalog.date_part('epoch', {interval})::numeric"
 
 
 def instant(column: str) -> str:

@@ -17,15 +17,16 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import DeadlineExceeded, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.option_types import duration, names_test, waiting_time
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.locks import MODES
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import LONGEST, needed
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import (
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import (
     GROUP_WAIT,
     LOCK_WAIT,
     QUEUE_WAIT,
     REPLICATION_WAIT,
+    RUNNING_STATES,
     Backend,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.locks import MODES
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import LONGEST, needed
 
 # What understands options of this kind gets the words with it.
 __all__ = ["ARGUMENT_SPEC", "Selection", "duration", "names_test", "parse", "waiting_time"]
@@ -47,7 +48,6 @@ _TOO_SLOW = (
 LEAST_SECONDS = 1.0
 ANY_WAIT = "any"
 LOCAL = "local"
-RUNNING_STATES = ("active", "fastpath function call")
 
 _STRINGS: dict[str, t.Any] = {"type": "list", "elements": "str"}
 _INTEGERS: dict[str, t.Any] = {"type": "list", "elements": "int"}

@@ -23,8 +23,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     StatementError,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import Interrupted
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import RUNNING_STATES
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import RUNNING_STATES, Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
     ALIVE,
     CANCELLED,

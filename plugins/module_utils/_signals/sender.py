@@ -26,8 +26,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline, sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import NATIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.queries import activity_source, instant
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import CANCELLED
 
 _LOOK = "a look at processes"

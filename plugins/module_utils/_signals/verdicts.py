@@ -14,8 +14,8 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import RUNNING_STATES, names_test
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import RUNNING_STATES, Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import names_test
 
 CANCELLED = "cancelled"
 TERMINATED = "terminated"

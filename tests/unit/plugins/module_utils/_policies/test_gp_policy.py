@@ -14,7 +14,6 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import ARGUMENT_SPEC, Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
@@ -30,7 +29,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy as _policies
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend, Snapshot
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -195,7 +194,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(gp_policy, "_SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(gp_policy, "SignalSender", lambda *_dummy: servers[-1])
     monkeypatch.setattr(snapshot, "read", read)
-    monkeypatch.setattr(_engine, "segments_down", lambda *_dummy: (servers[-1].down, "no such table"))
+    monkeypatch.setattr(gp_policy, "segments_down", lambda *_dummy: (servers[-1].down, "no such table"))
 
     def started(server: Server, *policies: dict[str, t.Any], check_mode: bool = False, **more: t.Any) -> t.Any:
         servers.append(server)

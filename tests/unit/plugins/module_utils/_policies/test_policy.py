@@ -10,9 +10,16 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy, thresholds
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies import (
+    decision,
+    forecast,
+    history,
+    policy,
+    thresholds,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,16 +59,14 @@ def rule(**more: t.Any) -> policy.Policy:
     return policy.parse([options(**more)])[0]
 
 
-def step(
-    one: policy.Policy, now: thresholds.Moment, past: policy.SignalHistory | None = None, number: int = 0
-) -> t.Any:
-    found = gp_backend.choose(now.backends, one.request, one.options)
-    return policy.step(one, now, found, past or policy.SignalHistory(), number)
+def step(one: policy.Policy, now: thresholds.Moment, past: SignalHistory | None = None, number: int = 0) -> t.Any:
+    found = request.choose(now.backends, one.request, one.options)
+    return decision.step(one, now, found, past or SignalHistory(), number)
 
 
-def past(state: str, *backends: Backend, sent: bool = True) -> policy.SignalHistory:
-    keys = {policy.key(state, backend) for backend in backends}
-    return policy.SignalHistory(set(keys), set(keys) if sent else set())
+def past(state: str, *backends: Backend, sent: bool = True) -> SignalHistory:
+    keys = {history.key(state, backend) for backend in backends}
+    return SignalHistory(set(keys), set(keys) if sent else set())
 
 
 def pids(backends: t.Iterable[Backend]) -> list[int]:
@@ -267,7 +272,7 @@ def moments(draw: st.DrawFn) -> thresholds.Moment:
 @given(moments(), st.sets(st.sampled_from(PIDS)), st.sampled_from(["cancelled", "terminated"]))
 def test_nothing_is_invented(before: thresholds.Moment, picked: set[int], state: str) -> None:
     ended = [backend for backend in before.backends if backend.pid in picked]
-    now = policy.after(before, ended, state)
+    now = forecast.after(before, ended, state)
     old = {backend.pid: backend for backend in before.backends}
     new = {backend.pid: backend for backend in now.backends}
     gone = {backend.pid for backend in ended} if state == "terminated" else set()
@@ -299,7 +304,7 @@ def test_who_goes_on_is_who_waited_for_those_only(before: thresholds.Moment, pic
         if not more:
             break
         free |= more
-    now = policy.after(before, ended, state)
+    now = forecast.after(before, ended, state)
     still = {backend.pid for backend in now.backends if backend.blocked_by}
     assert still == set(waits) - free
 
@@ -307,7 +312,7 @@ def test_who_goes_on_is_who_waited_for_those_only(before: thresholds.Moment, pic
 @given(moments(), st.sets(st.sampled_from(PIDS)), st.sampled_from(["cancelled", "terminated"]))
 def test_a_queue_moves_by_the_slots_that_came_free(before: thresholds.Moment, picked: set[int], state: str) -> None:
     ended = [backend for backend in before.backends if backend.pid in picked]
-    now = policy.after(before, ended, state)
+    now = forecast.after(before, ended, state)
     for group in ("etl", "adhoc"):
         queue = [b.pid for b in before.backends if b.resource_group == group and b.waiting_reason == "resource_group"]
         left = [pid for pid in queue if pid not in picked]
@@ -320,12 +325,12 @@ def test_a_queue_moves_by_the_slots_that_came_free(before: thresholds.Moment, pi
 def test_who_waits_for_nobody_that_is_seen_goes_on_waiting() -> None:
     """Such as for a prepared transaction."""
     before = moment(session(1), session(2, waiting=True, waiting_reason="lock"))
-    now = policy.after(before, [before.backends[0]], "terminated")
+    now = forecast.after(before, [before.backends[0]], "terminated")
     assert now.backends[0].waiting_reason == "lock"
 
 
 def test_what_was_cancelled_has_only_just_become_idle() -> None:
-    now = policy.after(moment(session(1, transaction_age=100.0)), [session(1)], "cancelled")
+    now = forecast.after(moment(session(1, transaction_age=100.0)), [session(1)], "cancelled")
     one = rule(states=["idle"], min_state_age="1s")
     assert step(one, now).now == ()
     assert now.backends[0].transaction_age is None

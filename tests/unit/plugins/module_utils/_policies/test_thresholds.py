@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy, thresholds
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies import forecast, policy, thresholds
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,7 +97,7 @@ def test_each_session_that_ends_brings_a_count_down_by_one(
 ) -> None:
     eligible = tuple(backend for backend in now.backends if backend.pid in may_end)
     pick = goal.pick(now, eligible)
-    later = goal.pick(policy.after(now, pick.order, "terminated"), ())
+    later = goal.pick(forecast.after(now, pick.order, "terminated"), ())
     assert later.excess == pick.excess - len(pick.order)
     if len(eligible) == len(now.backends):
         # Connections are also those of helpers, which are no sessions.

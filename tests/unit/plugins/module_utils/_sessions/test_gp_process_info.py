@@ -14,9 +14,13 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, selection, snapshot
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import (
+    gp_process_info,
+    selection,
+    visibility,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import LONGEST, needed
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend, Snapshot
 from unit.engines import engine
 
 ENGINE = engine("gp7", "7.1.0", lock_source=None)
@@ -125,7 +129,7 @@ def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: 
     ],
 )
 def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, t.Any], words: str) -> None:
-    found = gp_process_info.warnings(dataclasses.replace(ENGINE, **engine), Snapshot(BACKENDS, 4), True)
+    found = visibility.warnings(dataclasses.replace(ENGINE, **engine), Snapshot(BACKENDS, 4), True)
     assert len(found) == 1
     assert found[0].startswith("1 of 3 sessions hide their state and query from role ops: ")
     assert words in found[0]
@@ -135,7 +139,7 @@ def test_hidden_rows_are_warned_about_with_the_reason(engine: dict[str, t.Any], 
 def test_on_the_managed_greenplum_6_no_database_and_no_toolkit_would_show_more(state: str) -> None:
     """Who is no member sees no more through mdb_toolkit, and who is needs it for signals only."""
     engine = dataclasses.replace(ENGINE, family="gp6", managed_slots=True, toolkit_state=state)
-    found = gp_process_info.warnings(engine, Snapshot(BACKENDS, 4), True)
+    found = visibility.warnings(engine, Snapshot(BACKENDS, 4), True)
     assert "mdb_toolkit" not in found[0]
     assert "login_db" not in found[0]
     assert "superuser" not in found[0]
@@ -150,9 +154,9 @@ def test_reserved_is_what_ordinary_roles_cannot_have(managed: bool, reserved: in
 
 
 def test_unknown_locks_are_warned_about() -> None:
-    found = gp_process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "role ops may not read pg_locks"), True)
+    found = visibility.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "role ops may not read pg_locks"), True)
     assert found == ["blocked_by and blocks are unknown (null): role ops may not read pg_locks"]
-    assert gp_process_info.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "not asked for"), False) == []
+    assert visibility.warnings(ENGINE, Snapshot(BACKENDS[:2], 2, "not asked for"), False) == []
 
 
 @pytest.mark.parametrize("expression", [{}, {"query_regex": "abc"}])
@@ -169,7 +173,7 @@ def test_what_was_read_is_not_lost_when_reading_took_all_of_the_time(
 
     monkeypatch.setattr(gp_process_info, "connect", connect)
     monkeypatch.setattr(gp_process_info, "shown", slowly)
-    monkeypatch.setattr(snapshot, "read", lambda *_dummy: Snapshot(BACKENDS[:1], 1))
+    monkeypatch.setattr(gp_process_info, "read", lambda *_dummy: Snapshot(BACKENDS[:1], 1))
     whole, _said = gp_process_info.run(options(**expression), True)
     assert [record["pid"] for record in whole["processes"]] == [1]
 

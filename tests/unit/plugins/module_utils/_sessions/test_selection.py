@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import DeadlineExceeded, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection as _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import LONGEST, needed
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -21,6 +21,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import queries
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 
 COLUMNS = {
     "gp6": "waiting waiting_reason rsgid rsgname rsgqueueduration",
@@ -91,7 +92,7 @@ def process_row(**more: t.Any) -> dict[str, t.Any]:
     return row
 
 
-def only(row: dict[str, t.Any], locks: t.Sequence[dict[str, t.Any]] = ()) -> _processes.Backend:
+def only(row: dict[str, t.Any], locks: t.Sequence[dict[str, t.Any]] = ()) -> Backend:
     return _processes.snapshot_from([row], table(locks)).backends[0]
 
 

@@ -21,7 +21,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     StatementError,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import Interrupted
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import (
     Clock,
     Outcome,

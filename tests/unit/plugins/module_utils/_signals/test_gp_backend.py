@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import Backend
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend, request, result
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as _victims
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import Protection, protect
@@ -46,7 +46,7 @@ def session(pid: int, **more: t.Any) -> Backend:
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
-    specs = {**ARGUMENT_SPEC, **selection.ARGUMENT_SPEC, **gp_backend.ARGUMENT_SPEC}
+    specs = {**ARGUMENT_SPEC, **selection.ARGUMENT_SPEC, **request.ARGUMENT_SPEC}
     return {**{name: spec.get("default") for name, spec in specs.items()}, "state": "terminated", **more}
 
 
@@ -181,18 +181,18 @@ def record(backend: Backend, **more: t.Any) -> dict[str, t.Any]:
 )
 def test_records_hit_only_the_very_same(now: Backend, state: str, expected: str | None) -> None:
     given = options(state=state, processes=[record(session(1))], protected_users=[])
-    verdicts = gp_backend.choose([now], gp_backend.parse(given), given)
+    verdicts = request.choose([now], request.parse(given), given)
     assert [verdict.outcome for verdict in verdicts] == [expected]
 
 
 def test_a_record_given_twice_is_one_victim() -> None:
     given = options(processes=[record(session(1)), record(session(1))])
-    assert len(gp_backend.choose([session(1)], gp_backend.parse(given), given)) == 1
+    assert len(request.choose([session(1)], request.parse(given), given)) == 1
 
 
 def test_a_pid_without_a_process_is_gone() -> None:
     given = options(pids=[1, 9, 9])
-    verdicts = gp_backend.choose([session(1)], gp_backend.parse(given), given)
+    verdicts = request.choose([session(1)], request.parse(given), given)
     assert [(verdict.backend.pid, verdict.outcome) for verdict in verdicts] == [(1, None), (9, "gone")]
 
 
@@ -216,22 +216,22 @@ def test_a_pid_without_a_process_is_gone() -> None:
 )
 def test_bad_input_is_one_error(more: dict[str, t.Any], words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        gp_backend.parse(options(**more))
+        request.parse(options(**more))
     assert caught.value.message.startswith(words)
 
 
 def test_a_cancel_needs_the_statement_of_a_record() -> None:
     seen = record(session(1))
     del seen["query_start"]
-    gp_backend.parse(options(processes=[seen]))
+    request.parse(options(processes=[seen]))
     with pytest.raises(OptionError, match="has no query_start"):
-        gp_backend.parse(options(state="cancelled", processes=[seen]))
+        request.parse(options(state="cancelled", processes=[seen]))
 
 
 @pytest.mark.parametrize("more", [{"pids": []}, {"processes": []}])
 def test_an_empty_choice_is_a_choice_of_nobody(more: dict[str, t.Any]) -> None:
     given = options(**more)
-    assert gp_backend.choose([session(1)], gp_backend.parse(given), given) == []
+    assert request.choose([session(1)], request.parse(given), given) == []
 
 
 def test_the_cap_lists_whom_it_would_have_hit() -> None:
@@ -247,7 +247,7 @@ def test_the_cap_lists_whom_it_would_have_hit() -> None:
 
 def test_check_mode_predicts() -> None:
     verdicts = protect([session(1), session(2, is_superuser=True)], Protection("terminated"))
-    found = gp_backend.result(verdicts, {}, ENGINE, options())
+    found = result.result(verdicts, {}, ENGINE, options())
     assert found["changed"] is True
     assert found["counts"] == {"terminated": 1, "protected": 1}
     assert found["diff"]["before"].count("\n") == 2
@@ -256,7 +256,7 @@ def test_check_mode_predicts() -> None:
 
 def ended(name: str, signalled: bool | None) -> dict[str, t.Any]:
     verdicts = protect([session(1)], Protection("terminated"))
-    return gp_backend.result(verdicts, {1: Outcome(name, "so", signalled)}, ENGINE, options())
+    return result.result(verdicts, {1: Outcome(name, "so", signalled)}, ENGINE, options())
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def refusal(is_superuser_s: bool = False, **engine: t.Any) -> str:
     """Why a session was not signalled, with what the module adds to it."""
     verdicts = protect([session(1, is_superuser=is_superuser_s)], Protection("terminated", allow_superusers=True))
     server = dataclasses.replace(ENGINE, **engine)
-    found = gp_backend.result(verdicts, {1: Outcome("refused", "no", False, "42501")}, server, options())
+    found = result.result(verdicts, {1: Outcome("refused", "no", False, "42501")}, server, options())
     assert found["victims"][0]["sqlstate"] == "42501"
     return str(found["victims"][0]["reason"])
 
@@ -336,11 +336,11 @@ def test_no_service_has_greenplum_7() -> None:
 
 
 def test_a_message_that_nobody_gets_is_a_warning() -> None:
-    assert gp_backend.warnings(ENGINE, options(victim_message="bye")) == []
+    assert result.warnings(ENGINE, options(victim_message="bye")) == []
     managed = dataclasses.replace(ENGINE, signal_functions={"terminated": "mdb_toolkit.gp_terminate_backend"})
-    assert "with toolkit=native they would" in gp_backend.warnings(managed, options(victim_message="bye"))[0]
+    assert "with toolkit=native they would" in result.warnings(managed, options(victim_message="bye"))[0]
     of_6 = dataclasses.replace(managed, family="gp6")
-    assert "with toolkit=native those of role ops would" in gp_backend.warnings(of_6, options(victim_message="bye"))[0]
+    assert "with toolkit=native those of role ops would" in result.warnings(of_6, options(victim_message="bye"))[0]
     later = dataclasses.replace(ENGINE, message_functions=frozenset())
-    assert "takes none" in gp_backend.warnings(later, options(victim_message="bye"))[0]
-    assert gp_backend.warnings(later, options()) == []
+    assert "takes none" in result.warnings(later, options(victim_message="bye"))[0]
+    assert result.warnings(later, options()) == []
