@@ -207,7 +207,7 @@ def of_entry(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[dict[str, t.Any]]
 def specs() -> dict[str, dict[str, t.Any]]:
     """All options of each module."""
     from ansible_collections.gpops.toolkit.plugins.module_utils._admission import gp_admission
-    from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+    from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo
     from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy
     from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import (
         gp_resource_group,
@@ -217,7 +217,7 @@ def specs() -> dict[str, dict[str, t.Any]]:
     from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import ARGUMENT_SPEC
     from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import gp_report
 
-    common = connection.ARGUMENT_SPEC
+    common = conninfo.ARGUMENT_SPEC
     return {
         "gp_admission": {**common, **gp_admission.ARGUMENT_SPEC},
         "gp_policy": {**common, **gp_policy.ARGUMENT_SPEC},

@@ -26,6 +26,8 @@ import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as _visit
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as _connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.queries import source_of
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import sender
@@ -69,15 +71,15 @@ class Tally:
 def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.SignalSender:
     """The module's own line to the server, with nothing before its statements."""
     options = {
-        **dict.fromkeys(_connection.ARGUMENT_SPEC),
+        **dict.fromkeys(ARGUMENT_SPEC),
         **cluster.login(role),
         "connect_params": {},
         "timeout": 60.0,
         "toolkit": toolkit,
     }
-    connection = _connection.Connection(options, _connection.Deadline(60))
-    there = _visit.Cluster(connection, engine.probe(connection, toolkit), _connection.Deadline(60))
-    return sender.SignalSender(there, _connection.Deadline(3600))
+    connection = _connection.Connection(options, Deadline(60))
+    there = _visit.Cluster(connection, engine.probe(connection, toolkit), Deadline(60))
+    return sender.SignalSender(there, Deadline(3600))
 
 
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:

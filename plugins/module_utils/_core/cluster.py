@@ -10,7 +10,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline, Rows
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull
 
 

@@ -17,14 +17,14 @@ import contextlib
 import contextvars
 import os
 import queue
-import signal
 import threading
-import time
 import traceback
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import interruption, login_settings, tls
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import MAX_BYTES, MAX_ROWS, Rows, Texts
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import connect_parameters, where_to
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     BadAnswer,
     ConnectError,
@@ -45,7 +45,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.hints import (
 )
 
 # The rest composes statements with the driver's sql, and gets it from here.
-__all__ = ["ARGUMENT_SPEC", "MUTUALLY_EXCLUSIVE", "PSYCOPG2_IMPORT_ERROR", "Connection", "Deadline", "Rows", "sql"]
+__all__ = ["PSYCOPG2_IMPORT_ERROR", "Connection", "sql"]
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
@@ -59,49 +59,7 @@ except ImportError:
     PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
     sql = None  # type: ignore[assignment]  # run_module stops before anybody uses it
 
-ARGUMENT_SPEC: dict[str, t.Any] = {
-    "login_host": {"type": "str"},
-    "login_port": {"type": "int"},
-    "login_user": {"type": "str"},
-    "login_password": {"type": "str", "no_log": True},
-    "login_db": {"type": "str"},
-    "login_unix_socket": {"type": "path"},
-    "ssl_mode": {
-        "type": "str",
-        "choices": ["allow", "disable", "prefer", "require", "verify-ca", "verify-full"],
-    },
-    "ca_cert": {"type": "path"},
-    "ssl_cert": {"type": "path"},
-    "ssl_key": {"type": "path"},
-    "ssl_warning": {"type": "bool", "default": True},
-    "session_role": {"type": "str"},
-    # Not no_log: that makes a secret of every value in it, of a port, too; see without_secrets.
-    "connect_params": {"type": "dict", "no_log": False, "default": {}},
-    "timeout": {"type": "float", "default": 30},
-    "toolkit": {"type": "str", "choices": ["auto", "mdb", "native"], "default": "auto"},
-}
-MUTUALLY_EXCLUSIVE: list[list[str]] = [["login_host", "login_unix_socket"]]
 
-_LIBPQ_NAMES = {
-    "login_host": "host",
-    "login_port": "port",
-    "login_user": "user",
-    "login_password": "password",
-    "login_db": "dbname",
-    "login_unix_socket": "host",
-    "ssl_mode": "sslmode",
-    "ca_cert": "sslrootcert",
-    "ssl_cert": "sslcert",
-    "ssl_key": "sslkey",
-}
-MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-# What of connect_params a result may repeat.
-_OPEN_PARAMS = frozenset(
-    "host hostaddr port dbname database user application_name connect_timeout client_encoding service options sslmode "
-    "sslrootcert sslcert sslkey sslcrl sslsni ssl_min_protocol_version ssl_max_protocol_version channel_binding "
-    "gssencmode krbsrvname keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout passfile "
-    "target_session_attrs load_balance_hosts requirepeer require_auth".split()
-)
 # No such setting, or not for this role: the session does without.
 _SETTING_REFUSED = ("42704", "42501")
 _CLOSE_SECONDS = 0.5
@@ -122,71 +80,8 @@ _OUTSIDE = "_toolkit."
 # A plain look into the catalog, which a full group does not stop.
 _THIS_DATABASE = """SELECT d.oid::int8 FROM pg_catalog.pg_database d
  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"""
-MAX_TIMEOUT = 86400
-MAX_PORT = 65535
 # What is to be said of the logins of an operation.
 _said: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("said", default=None)
-
-
-class Deadline:
-    """The moment by which a module must be done.
-
-    Args:
-        seconds: From now on.
-        clock: A monotonic clock in seconds.
-    """
-
-    def __init__(self, seconds: float, clock: t.Callable[[], float] = time.monotonic) -> None:
-        self.seconds = seconds
-        self._clock = clock
-        self._end = clock() + seconds
-
-    def remaining(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, self._end - self._clock())
-
-    @contextlib.contextmanager
-    def enforced(self, message: str | None, least: float = 0.001) -> t.Iterator[None]:
-        """Interrupt what is computed inside when the time is over, such as a regular expression that backtracks.
-
-        Only the main thread can be interrupted; elsewhere nothing is enforced. An alarm that was set before, such as
-        that of a task's own timeout, still comes at its time.
-
-        Args:
-            message: With V(none) nothing is enforced.
-            least: Seconds that it has even if the time is over already.
-
-        Raises:
-            DeadlineExceeded: With this message.
-        """
-        if message is None or threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        seconds = max(self.remaining(), least)
-        earlier = signal.getitimer(signal.ITIMER_REAL)[0]
-        if 0 < earlier <= seconds:
-            with interruption.current().interrupts():
-                yield
-            return
-
-        def expire(*_dummy: object) -> t.NoReturn:
-            raise DeadlineExceeded(message)
-
-        start = time.monotonic()
-        before = signal.signal(signal.SIGALRM, expire)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-            if earlier:
-                signal.setitimer(signal.ITIMER_REAL, max(earlier - (time.monotonic() - start), 0.001))
-
-    def part(self, share: float) -> Deadline:
-        """A deadline that ends after this share of the time that is left."""
-        return Deadline(self.remaining() * share, self._clock)
 
 
 @contextlib.contextmanager
@@ -198,68 +93,6 @@ def login_warnings() -> t.Iterator[list[str]]:
         yield said
     finally:
         _said.reset(before)
-
-
-def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """The libpq parameters for these options.
-
-    What is not said is left to libpq, which reads the PG* environment, the service file and the
-    password file. Only the database differs: libpq would take the user's name, we take C(postgres).
-
-    Raises:
-        OptionError: O(timeout) or O(connect_params) cannot be used.
-    """
-    if not 0 < options["timeout"] <= MAX_TIMEOUT:
-        raise OptionError(
-            "timeout", f"{options['timeout']} is not allowed; it is a number of seconds above 0, at most {MAX_TIMEOUT}"
-        )
-    port = options.get("login_port")
-    if port is not None and not 0 < port <= MAX_PORT:
-        raise OptionError("login_port", f"{port} is not allowed; it is a number from 1 to {MAX_PORT}")
-    params: dict[str, t.Any] = {"fallback_application_name": "gpops.toolkit"}
-    for option, name in _LIBPQ_NAMES.items():
-        if options.get(option) not in (None, ""):
-            params[name] = options[option]
-    params.update(options.get("connect_params") or {})
-    # The bytes as they are: names of roles do not depend on the encoding of the database that we log in to,
-    # and a text of another database that has no equivalent in ours does not fail the listing.
-    params["client_encoding"] = "SQL_ASCII"
-    if "dsn" in params:
-        raise OptionError("connect_params", "dsn is not allowed; give its parameters one by one")
-    named = ("dbname", "database", "service")
-    if not any(name in params for name in named) and not environ.get("PGDATABASE") and not environ.get("PGSERVICE"):
-        params["dbname"] = "postgres"
-    if not environ.get("PGCONNECT_TIMEOUT"):
-        # For each host of a list; libpq's own default is to wait for ever.
-        params.setdefault("connect_timeout", max(2, int(options["timeout"] / 2)))
-    return params
-
-
-def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options as a result may repeat them: each secret is replaced.
-
-    Nothing else in a result can hold them. Ansible's own masking replaces the value wherever it occurs:
-    with a password that equals a user's name that name, with C(keepalives=1) each 1.
-    """
-    shown = dict(options)
-    if shown.get("login_password"):
-        shown["login_password"] = MASK
-    params = shown.get("connect_params") or {}
-    if isinstance(params, dict):
-        # Also what is not libpq's: it may be a password under a name that was mistyped.
-        shown["connect_params"] = {name: value if name in _OPEN_PARAMS else MASK for name, value in params.items()}
-    else:  # not valid
-        shown["connect_params"] = MASK
-    return shown
-
-
-def where_to(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> str:
-    """The server as an operator would name it, for messages."""
-    service = params.get("service") or environ.get("PGSERVICE")
-    host = params.get("host") or environ.get("PGHOST")
-    if not host:
-        return f"service {service}" if service else "the local socket"
-    return f"{host} port {params.get('port') or environ.get('PGPORT') or 5432}"
 
 
 class _DriverThread:

@@ -22,6 +22,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     Rows,
     maybe,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     GpopsError,
     GroupFull,
@@ -38,7 +39,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.login_settings
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline
+    from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
 
 # Only tables of pg_catalog, each written with its schema, and functions in the select list only:
 # in this form it runs at once in a full resource group of a PostgreSQL 12 base.

@@ -13,7 +13,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, conninfo
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import said, visible
 
@@ -30,11 +31,11 @@ class Definition:
         argument_specs: Those of the operation, beside the connection's.
     """
 
-    mutually_exclusive = connection.MUTUALLY_EXCLUSIVE
+    mutually_exclusive = MUTUALLY_EXCLUSIVE
 
     def __init__(self, operation: Operation, *argument_specs: t.Mapping[str, t.Any]) -> None:
         self.operation = operation
-        self.argument_spec = dict(connection.ARGUMENT_SPEC)
+        self.argument_spec = dict(ARGUMENT_SPEC)
         for argument_spec in argument_specs:
             self.argument_spec.update(argument_spec)
 
@@ -84,7 +85,7 @@ class _Module(AnsibleModule):
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """End with a failure; that of the validation comes before anything else."""
-        self.params = connection.without_secrets(self.params)
+        self.params = conninfo.without_secrets(self.params)
         super().fail_json(visible(str(msg)), **kwargs)
 
 
@@ -103,7 +104,7 @@ def run_module(definition: Definition) -> None:
     # As at any other end, the server is left tidy.
     signal.signal(signal.SIGTERM, _leave)
     options = dict(module.params)
-    module.params = connection.without_secrets(options)
+    module.params = conninfo.without_secrets(options)
     module.no_log_values.clear()
     outcome = perform(definition, options, module.check_mode)
     result = plain(outcome.result)

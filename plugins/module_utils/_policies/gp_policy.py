@@ -12,8 +12,8 @@ import os
 import time
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, needs_of_messages, segments_down
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     ConnectionLost,
@@ -188,11 +188,11 @@ def _who(victim: t.Mapping[str, t.Any]) -> tuple[t.Any, ...]:
 class _TimeBudget:
     """What is left of O(timeout); waits that were asked for come on top."""
 
-    def __init__(self, deadline: connection.Deadline) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         self._left = deadline.remaining()
 
     @contextlib.contextmanager
-    def spend(self, waits: float = 0.0, free: float = 0.0) -> t.Iterator[connection.Deadline]:
+    def spend(self, waits: float = 0.0, free: float = 0.0) -> t.Iterator[Deadline]:
         """A deadline for what is done inside.
 
         Args:
@@ -201,7 +201,7 @@ class _TimeBudget:
         """
         if self._left <= 0:
             raise DeadlineExceeded("timeout is over; what was not done yet is left")
-        deadline = connection.Deadline(self._left + waits)
+        deadline = Deadline(self._left + waits)
         try:
             yield deadline
         finally:
@@ -338,7 +338,7 @@ class _PolicyRun:
             return False  # once is enough: each further attempt would take half of the time that is left
         return rule.needs_locks or (not self._acting and any(each.needs_locks for each in self._rules))
 
-    def _look(self, with_locks: bool, deadline: connection.Deadline) -> thresholds.Moment:
+    def _look(self, with_locks: bool, deadline: Deadline) -> thresholds.Moment:
         """All sessions; anew if something was signalled since the last look, or if that was without locks."""
         if self._moment is not None and (self._moment_has_locks or not with_locks):
             return self._moment

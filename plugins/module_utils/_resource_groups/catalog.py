@@ -21,12 +21,13 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     WHOLE_IN_TEXT,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import RANGES, TEXTS, is_text
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
 
 # The columns of the view that are not options.
 _NOT_LIMITS = ("groupid", "groupname")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, engine, option_types
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine, option_types
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     GpopsError,
     GroupFull,
@@ -19,6 +20,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog, desired, plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
 
 _ENTRY: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -101,7 +103,7 @@ class _GroupChange:
         # As text from now on: the driver quotes names with a live connection only, and a failure names them too.
         self._statements = [cluster.connection.text(catalog.statement(step)) for step in self._plan.steps]
         self._applied = 0
-        self._after: dict[str, plan.Group | None] = dict(self._plan.after)
+        self._after: dict[str, Group | None] = dict(self._plan.after)
 
     def _status(self, check_mode: bool) -> dict[str, catalog.GroupStatus]:
         """Read only where it matters: the engine takes 300 ms to tell what runs."""
@@ -182,7 +184,7 @@ class _GroupChange:
         """Until no group runs more than it may now, or the time is over."""
         end = time.monotonic() + seconds
         # The wait was asked for: it comes on top of what is left of the session's time.
-        deadline = connection.Deadline(self._cluster.connection.deadline.remaining() + seconds)
+        deadline = Deadline(self._cluster.connection.deadline.remaining() + seconds)
         while self._lowered and self._statements:
             try:
                 status = catalog.read_status(self._cluster.connection, deadline)
@@ -244,8 +246,8 @@ class _GroupChange:
 
 
 def not_stored(
-    planned: t.Mapping[str, plan.Group | None],
-    found: t.Mapping[str, plan.Group | None],
+    planned: t.Mapping[str, Group | None],
+    found: t.Mapping[str, Group | None],
     tablespaces: t.Mapping[str, int] | None = None,
 ) -> list[str]:
     """PURE: what an engine accepted and did not keep, as Greenplum 7 an io_limit without cgroup v2."""
@@ -259,11 +261,11 @@ def not_stored(
     return said
 
 
-def _concurrency(group: plan.Group) -> int:
+def _concurrency(group: Group) -> int:
     return int(group.limits["concurrency"])
 
 
-def shown(group: plan.Group | None) -> dict[str, t.Any] | None:
+def shown(group: Group | None) -> dict[str, t.Any] | None:
     """PURE: a group as the result has it: its limits, whole numbers as such, and its roles."""
     if group is None:
         return None
@@ -271,7 +273,7 @@ def shown(group: plan.Group | None) -> dict[str, t.Any] | None:
     return {**limits, "roles": list(group.roles)}
 
 
-def privilege(step: plan.Step, said: str, facts: plan.EngineFacts) -> str:
+def privilege(step: Step, said: str, facts: EngineFacts) -> str:
     """PURE: who may do a step that was refused.
 
     Args:

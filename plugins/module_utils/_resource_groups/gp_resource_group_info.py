@@ -13,7 +13,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GroupFull
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import Group
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import Group
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "names": {"type": "list", "elements": "str"},

@@ -26,7 +26,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     maybe,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull, StatementError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.hints import is_out_of_memory
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import identity, queries

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import needs_of_messages, toolkit_warnings
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition

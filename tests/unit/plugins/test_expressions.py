@@ -30,7 +30,7 @@ OPERATORS = {
     "_resource_groups.options._CORES",
     "_resource_groups.options._IO_SETTING",
     "_resource_groups.options._TABLESPACE",
-    "_resource_groups.plan.INTEGER",
+    "_resource_groups.order.INTEGER",
     "_signals.verdicts._START",
 }
 # Of users, or of a server that may be anybody's.

@@ -27,6 +27,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, interruption
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import module as _module
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _direct
@@ -362,7 +363,7 @@ def test_the_log_of_the_system_has_no_secret_and_takes_every_text(monkeypatch: p
 
 def test_no_option_but_the_password_is_secret() -> None:
     """Of what is secret Ansible hides each occurrence, also of a port or a number of seconds."""
-    secret = [name for name, option in connection.ARGUMENT_SPEC.items() if option.get("no_log")]
+    secret = [name for name, option in ARGUMENT_SPEC.items() if option.get("no_log")]
     assert secret == ["login_password"]
     specs = Path(_module.__file__).resolve().parents[2].glob("roles/*/meta/argument_specs.yml")
     assert [path for path in specs if "no_log" in path.read_text(encoding="utf-8")] == []

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._admission import gp_admission
+from ansible_collections.gpops.toolkit.plugins.module_utils._admission import catalog, gp_admission
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission import plan as _admissions
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission.plan import Admission, Server, Subject
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
@@ -166,7 +166,7 @@ def test_what_the_operator_should_know() -> None:
 def test_rows_become_a_server() -> None:
     row = {"name": "dwh", "connection_limit": -1, "is_template": False, "connections": 3}
     who = {"name": "ops", "connection_limit": 2, "login": True, "is_superuser": False, "connections": 1}
-    server = gp_admission.server_from([{**row, "database": "dwh", "login_role": "ops"}], [who])
+    server = catalog.server_from([{**row, "database": "dwh", "login_role": "ops"}], [who])
     assert server == Server({"dwh": DATABASES["dwh"]}, {"ops": Subject("ops", Admission(2, True), 1)}, "ops", "dwh")
 
 

@@ -11,7 +11,9 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, conninfo
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     ConnectError,
     DeadlineExceeded,
@@ -21,12 +23,12 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.hints import a
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
-    given = {name: spec.get("default") for name, spec in connection.ARGUMENT_SPEC.items()}
+    given = {name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()}
     return {**given, **more}
 
 
 def parameters(environ: dict[str, str] | None = None, **more: t.Any) -> dict[str, t.Any]:
-    return connection.connect_parameters(options(**more), environ or {})
+    return conninfo.connect_parameters(options(**more), environ or {})
 
 
 def test_options_have_libpq_names() -> None:
@@ -101,23 +103,23 @@ def test_timeout_is_positive(timeout: float) -> None:
     ],
 )
 def test_where_to(params: dict[str, t.Any], environ: dict[str, str], where: str) -> None:
-    assert connection.where_to(params, environ) == where
+    assert conninfo.where_to(params, environ) == where
 
 
 def test_only_secrets_are_masked() -> None:
     given = options(login_user="ops", login_password="ops", connect_params={"password": "s3cret", "keepalives": 1})
-    shown = connection.without_secrets(given)
+    shown = conninfo.without_secrets(given)
     assert shown["login_user"] == "ops"
     assert shown["connect_params"]["keepalives"] == 1
     assert "s3cret" not in str(shown)
     assert shown["login_password"] not in ("ops", None)
-    assert connection.without_secrets(options())["login_password"] is None
+    assert conninfo.without_secrets(options())["login_password"] is None
     assert given["connect_params"]["password"] == "s3cret"
 
 
 def test_deadline() -> None:
     now = [100.0]
-    deadline = connection.Deadline(10, clock=lambda: now[0])
+    deadline = Deadline(10, clock=lambda: now[0])
     now[0] = 104.0
     assert deadline.remaining() == 6.0
     assert deadline.part(0.5).remaining() == 3.0
@@ -134,7 +136,7 @@ def silent_port() -> t.Iterator[int]:
 
 def open_session(timeout: float, **more: t.Any) -> connection.Connection:
     given = options(login_host="127.0.0.1", login_user="u", timeout=timeout, **more)
-    return connection.Connection(given, connection.Deadline(timeout))
+    return connection.Connection(given, Deadline(timeout))
 
 
 def test_a_server_that_never_answers_ends_by_the_deadline(silent_port: int) -> None:
@@ -205,14 +207,14 @@ def test_an_alarm_of_others_comes_at_its_time() -> None:
     before = signal.signal(signal.SIGALRM, lambda *_dummy: rang.append(time.monotonic()))
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(DeadlineExceeded, match="too slow"), connection.Deadline(0.05).enforced("too slow"):
+        with pytest.raises(DeadlineExceeded, match="too slow"), Deadline(0.05).enforced("too slow"):
             _wait_for(lambda: False)
         assert rang == []
         _wait_for(lambda: rang)
         assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
         # One that comes first is left alone.
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with connection.Deadline(60).enforced("too slow"):
+        with Deadline(60).enforced("too slow"):
             _wait_for(lambda: len(rang) == 2)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

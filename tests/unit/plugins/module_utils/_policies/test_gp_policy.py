@@ -13,9 +13,9 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import ARGUMENT_SPEC, Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     ConnectError,
@@ -550,7 +550,7 @@ class Ticking:
 
 def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Ticking()
-    monkeypatch.setattr(connection, "Deadline", lambda seconds: Deadline(seconds, clock))
+    monkeypatch.setattr(gp_policy, "Deadline", lambda seconds: Deadline(seconds, clock))
     left = gp_policy._TimeBudget(Deadline(10, clock))
     with left.spend(waits=30) as deadline:
         assert deadline.remaining() == 40

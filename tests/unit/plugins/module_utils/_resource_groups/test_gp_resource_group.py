@@ -10,13 +10,14 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import (
     catalog,
     gp_resource_group,
     gp_resource_group_info,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
 from unit.engines import engine
 
 ENGINE = engine("gp6", "6.24.3", role="gpadmin", role_group="admin_group", is_superuser=True, max_connections=400)
@@ -31,7 +32,7 @@ MEMBERS = [
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
-    specs = {**connection.ARGUMENT_SPEC, **gp_resource_group.ARGUMENT_SPEC}
+    specs = {**ARGUMENT_SPEC, **gp_resource_group.ARGUMENT_SPEC}
     return {**{name: spec.get("default") for name, spec in specs.items()}, **more}
 
 

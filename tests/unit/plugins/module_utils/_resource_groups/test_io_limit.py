@@ -12,21 +12,23 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Rows
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import (
     catalog,
     gp_resource_group,
     gp_resource_group_info,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import Step
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
     canonical_io_limit,
     could_be_same,
     is_same,
     tablespaces_of,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import Step
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.engines import engine
@@ -203,7 +205,7 @@ class Server:
         self.shown = shown
         self.sent: list[str] = []
         self.asked: list[str] = []
-        self.deadline = connection.Deadline(30)
+        self.deadline = Deadline(30)
 
     def execute(self, statement: str, **_dummy: object) -> Rows:
         if statement.startswith("alter"):
@@ -249,7 +251,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
 
         monkeypatch.setattr(gp_resource_group, "connect", connect)
         monkeypatch.setattr(catalog, "statement", plain)
-        specs = {**connection.ARGUMENT_SPEC, **gp_resource_group.ARGUMENT_SPEC}
+        specs = {**ARGUMENT_SPEC, **gp_resource_group.ARGUMENT_SPEC}
         defaults = {name: spec.get("default") for name, spec in specs.items()}
         return gp_resource_group.run({**defaults, "name": "etl", "io_limit": io_limit}, check_mode)
 

@@ -14,7 +14,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups imp
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import DesiredState
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.plan import EngineFacts, Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Plan, Step
 
 NEW: dict[str, dict[str, str]] = {
     "gp6": {
@@ -81,7 +81,7 @@ def wishes(*entries: dict[str, t.Any], **task: t.Any) -> DesiredState:
     return desired.parse(entries, single=False, **task)
 
 
-def plan(*entries: dict[str, t.Any], now: t.Iterable[Group] = (), family: str = "gp6", **task: t.Any) -> _groups.Plan:
+def plan(*entries: dict[str, t.Any], now: t.Iterable[Group] = (), family: str = "gp6", **task: t.Any) -> Plan:
     return _groups.plan(groups(*now, family=family), wishes(*entries, **task), facts(family))
 
 
@@ -311,8 +311,8 @@ def test_only_what_differs_is_altered() -> None:
 
 
 def test_nothing_asked_nothing_done() -> None:
-    assert plan() == _groups.Plan((), {}, {}, ())
-    assert plan({"name": "g", "state": "absent"}) == _groups.Plan((), {"g": None}, {"g": None}, ())
+    assert plan() == Plan((), {}, {}, ())
+    assert plan({"name": "g", "state": "absent"}) == Plan((), {"g": None}, {"g": None}, ())
     assert steps({"name": "g"}, now=[group("g")]) == []
 
 

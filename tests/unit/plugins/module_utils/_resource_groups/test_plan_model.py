@@ -15,8 +15,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired as _group_wishes
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import model
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox.io_limit import normalised
@@ -60,7 +62,7 @@ class Engine:
         self.state = result.state
         return None
 
-    def play(self, step: _groups.Step) -> None:
+    def play(self, step: Step) -> None:
         if step.kind == "assign":
             self._assign(str(step.role), step.group)
             return
@@ -77,8 +79,8 @@ class Engine:
     def limits(self) -> dict[str, dict[str, str]]:
         return {name: dict(group.limits) for name, group in self.state.groups.items()}
 
-    def groups(self) -> dict[str, _groups.Group]:
-        return {name: _groups.Group(name, limits, self.roles(name)) for name, limits in self.limits().items()}
+    def groups(self) -> dict[str, model.Group]:
+        return {name: model.Group(name, limits, self.roles(name)) for name, limits in self.limits().items()}
 
     def roles(self, group: str) -> tuple[str, ...]:
         return tuple(sorted(role for role, owner in self.owners.items() if owner == group))
@@ -87,7 +89,7 @@ class Engine:
         return Engine(self.profile, self.state, dict(self.owners))
 
 
-def rendered(step: _groups.Step) -> GroupStatement:
+def rendered(step: Step) -> GroupStatement:
     if step.kind == "drop":
         return DropGroup(step.group)
     if step.kind == "create":
@@ -101,8 +103,8 @@ def value(option: str, text: str) -> Value:
     return Value("string" if option in TEXTS else "int", text)
 
 
-def facts(profile: Profile) -> _groups.EngineFacts:
-    return _groups.EngineFacts(
+def facts(profile: Profile) -> EngineFacts:
+    return EngineFacts(
         family=profile.family,
         options=tuple(option.name for option in profile.options),
         max_connections=400,
@@ -156,7 +158,7 @@ def _engine(profile: Profile, declared: dict[str, dict[str, t.Any]], owners: dic
         texts = {option: str(each) for option, each in options.items()}
         if name not in engine.state.groups:
             cpu = texts if {profile.cpu_option, "cpuset"} & set(texts) else {profile.cpu_option: "10"}
-            engine.run(rendered(_groups.Step("create", name, limits=cpu)))
+            engine.run(rendered(Step("create", name, limits=cpu)))
         for option, text in texts.items() if name in engine.state.groups else ():
             engine.run(AlterGroup(name, option, value(option, text)))
     engine.owners = {role: name for role, name in owners.items() if name in engine.state.groups}
@@ -229,7 +231,7 @@ def end_is_legal(engine: Engine, wishes: _group_wishes.DesiredState) -> bool:
     return all(judge.run(touch) is None for touch in touches)
 
 
-def as_stored(group: _groups.Group) -> _groups.Group:
+def as_stored(group: model.Group) -> model.Group:
     """What was asked for, as the engine gives it back."""
     if "io_limit" not in group.limits:
         return group

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import (
     gp_process_info,

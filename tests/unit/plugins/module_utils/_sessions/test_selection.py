@@ -11,7 +11,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import DeadlineExceeded, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection as _selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend

@@ -11,8 +11,10 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, Deadline, Rows
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     DeadlineExceeded,
     GpopsError,

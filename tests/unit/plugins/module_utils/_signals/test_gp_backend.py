@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _on_controller
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import (
@@ -437,4 +437,4 @@ class TestFiles:
 
 
 def test_the_options_of_the_connection_are_all_known() -> None:
-    assert set(connection.ARGUMENT_SPEC) == _on_controller.CONNECTION_OPTIONS
+    assert set(ARGUMENT_SPEC) == _on_controller.CONNECTION_OPTIONS
