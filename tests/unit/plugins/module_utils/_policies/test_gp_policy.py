@@ -26,7 +26,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     OptionError,
     StatementError,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy, guard_checks, observer, rounds
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy as _policies
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
@@ -191,10 +191,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         return servers[-1].read(*args)
 
     monkeypatch.setattr(gp_policy, "connect", connect)
-    monkeypatch.setattr(gp_policy, "_SETTLE_SECONDS", 0.0)
-    monkeypatch.setattr(gp_policy, "SignalSender", lambda *_dummy: servers[-1])
+    monkeypatch.setattr(observer, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "SignalSender", lambda *_dummy: servers[-1])
     monkeypatch.setattr(snapshot, "read", read)
-    monkeypatch.setattr(gp_policy, "segments_down", lambda *_dummy: (servers[-1].down, "no such table"))
+    monkeypatch.setattr(rounds, "segments_down", lambda *_dummy: (servers[-1].down, "no such table"))
 
     def started(server: Server, *policies: dict[str, t.Any], check_mode: bool = False, **more: t.Any) -> t.Any:
         servers.append(server)
@@ -522,21 +522,21 @@ def test_what_is_there_by_this_name(tmp_path: pathlib.Path, monkeypatch: pytest.
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     cases = {"file": True, "link": True, ".": True, "nothing": False, "file/below": False}
-    assert {name: gp_policy._is_there(str(tmp_path / name)) for name in cases} == cases
+    assert {name: guard_checks._is_there(str(tmp_path / name)) for name in cases} == cases
 
     def refused(_path: str) -> t.NoReturn:
         raise PermissionError
 
     monkeypatch.setattr(os, "lstat", refused)
-    assert gp_policy._is_there(str(tmp_path / "file")) is None
+    assert guard_checks._is_there(str(tmp_path / "file")) is None
 
 
 def test_time_zones() -> None:
-    assert gp_policy._timezone("UTC") is dt.UTC
-    assert str(gp_policy._timezone("Europe/Berlin")) == "Europe/Berlin"
+    assert guard_checks._timezone("UTC") is dt.UTC
+    assert str(guard_checks._timezone("Europe/Berlin")) == "Europe/Berlin"
     for name in ("", "Mars/Base", "../passwd", "Europe"):
         with pytest.raises(OptionError, match=r"^windows_timezone: "):
-            gp_policy._timezone(name)
+            guard_checks._timezone(name)
 
 
 class Ticking:
@@ -550,8 +550,8 @@ class Ticking:
 
 def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Ticking()
-    monkeypatch.setattr(gp_policy, "Deadline", lambda seconds: Deadline(seconds, clock))
-    left = gp_policy._TimeBudget(Deadline(10, clock))
+    monkeypatch.setattr(observer, "Deadline", lambda seconds: Deadline(seconds, clock))
+    left = observer.TimeBudget(Deadline(10, clock))
     with left.spend(waits=30) as deadline:
         assert deadline.remaining() == 40
         clock.now += 25  # less than the wait: nothing is used up
@@ -580,6 +580,6 @@ def test_the_model_is_a_line() -> None:
 def test_a_maximum_of_connections_that_comes_too_late_is_a_warning(maximum: str, managed: bool, warned: bool) -> None:
     """The managed Greenplum 6 keeps twice as many connections from ordinary roles."""
     rules = _policies.parse(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
-    said = gp_policy.too_late(rules, dataclasses.replace(ENGINE, managed_slots=managed))
+    said = rounds.too_late(rules, dataclasses.replace(ENGINE, managed_slots=managed))
     assert len(said) == warned
     assert all(words.startswith("policy room: max_connections allows ") for words in said)
