@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What options of several modules are written in: durations and names. Private to the collection.
+"""PURE: what options of several modules are written in: durations and names. Private to the collection.
 
 Apart from the selection, so that modules that select no sessions do without that.
 """

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-UTILS = Path(__file__).resolve().parents[3] / "plugins" / "module_utils"
+ROOT = Path(__file__).resolve().parents[3]
+UTILS = ROOT / "plugins" / "module_utils"
 PREFIX = "ansible_collections.gpops.toolkit.plugins.module_utils."
 # A package, and those that it may import beside itself.
 BELOW = {
