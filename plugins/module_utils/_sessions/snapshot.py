@@ -20,6 +20,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     PID,
     PID_OR_NONE,
     PIDS,
+    SMALL,
     TEXT,
     WHOLE,
     Rows,
@@ -92,6 +93,7 @@ _LOCKED = "the lock table"
 _ROW_KINDS = {
     "pid": PID,
     "sess_id": WHOLE,
+    "client_port": maybe(SMALL),
     **dict.fromkeys(("usename", "datname", "application_name", "client_addr", "state", "query"), maybe(TEXT)),
     **dict.fromkeys(("waiting_reason", "wait_event_type", "wait_event", "running_group", "role_group"), maybe(TEXT)),
     **dict.fromkeys(("backend_start", "xact_start", "query_start", "state_change"), maybe(INSTANT)),

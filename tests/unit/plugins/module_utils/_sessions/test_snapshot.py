@@ -507,3 +507,25 @@ def test_too_little_memory_is_mended() -> None:
 def test_memory_that_the_operator_has_limited_himself() -> None:
     with pytest.raises(StatementError, match="insufficient memory"):
         _engine.probe(t.cast(Connection, Starved(mendable=False)), "auto")
+
+
+def test_no_column_that_is_asked_for_is_lost_on_the_way() -> None:
+    """What the statement selects is in the rows: without client_port a helper of a query was taken for a session."""
+    for family, columns in COLUMNS.items():
+        row = probe_row(family, views=f"pg_stat_activity.{COMMON} client_port backend_start xact_start {columns}")
+        statement = queries.processes(_engine.engine_from(row, "native"), "native", 10)
+        asked = set(re.findall(r"\ba\.(\w+)(?=,| FROM)| AS (\w+)(?=,| FROM)", statement.split("json_agg(p) FROM (")[1]))
+        assert {"".join(names) for names in asked} >= {"pid", "client_port", "backend_start", "role_group"}
+        assert {"".join(names) for names in asked} - set(_processes._ROW_KINDS) == set()
+
+
+def test_the_helper_of_a_query_is_known_from_the_servers_answer() -> None:
+    session = {"pid": 11, "sess_id": 7, "usename": "sammy", "datname": "d", "application_name": "", "state": "active"}
+    session.update(role_group="etl", is_superuser=False)
+    session.update(client_addr="192.0.2.7", client_port=40916, backend_start="2026-01-31T12:00:00.000001Z")
+    reader = {**session, "pid": 12, "client_addr": None, "client_port": -1}
+    reader["backend_start"] = "2026-01-31T12:00:00.000002Z"
+    answer = Rows(("list", "others"), [(json.dumps([session, reader]), "[]")])
+    seen = _processes.snapshot_from(_processes.rows_from(answer), _processes.LockTable())
+    assert [backend.pid for backend in seen.backends] == [11]
+    assert seen.who.readers == {12: 11}
