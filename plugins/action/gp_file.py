@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpops.toolkit.plugins.plugin_utils import _file
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._files import gp_file
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._on_controller import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """Runs in the process of the task; no connection is made."""
 
-    argument_spec = _file.ARGUMENT_SPEC
-    operation = staticmethod(_file.manage)
+    argument_spec = gp_file.ARGUMENT_SPEC
+    operation = staticmethod(gp_file.manage)

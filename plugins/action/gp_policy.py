@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._policy import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.gp_policy import DEFINITION
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._message import with_message
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_info import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.gp_process_info import DEFINITION
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
 
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._on_controller import ControllerAction
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import gp_report
 
 
 class ActionModule(ControllerAction):
     """Runs in the process of the task; no connection is made."""
 
-    argument_spec = _report.ARGUMENT_SPEC
-    operation = staticmethod(_report.write_now)
+    argument_spec = gp_report.ARGUMENT_SPEC
+    operation = staticmethod(gp_report.write_now)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_group_info import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.gp_resource_group_info import DEFINITION
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
 
 

@@ -65,7 +65,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.plugin_utils import _memory
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
 
 
 class FilterModule:
@@ -73,4 +73,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filter by its name."""
-        return {"gp_put_back": _memory.put_back}
+        return {"gp_put_back": _restore_note.put_back}

@@ -64,11 +64,13 @@ _value:
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.plugin_utils import _memory
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
 
 
-def _remember(objects: t.Sequence[_memory.Object], note: t.Sequence[_memory.Object] = ()) -> list[dict[str, t.Any]]:
-    return _memory.remember(note, objects)
+def _remember(
+    objects: t.Sequence[_restore_note.Object], note: t.Sequence[_restore_note.Object] = ()
+) -> list[dict[str, t.Any]]:
+    return _restore_note.remember(note, objects)
 
 
 class FilterModule:

@@ -43,7 +43,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._visible import shown
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import shown
 
 
 def _visible(value: t.Any) -> t.Any:

@@ -243,8 +243,8 @@ statement:
   sample: ALTER ROLE "billy" NOLOGIN
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._admission import DEFINITION
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._admission.gp_admission import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
 
 
 def main() -> None:

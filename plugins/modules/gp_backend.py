@@ -206,8 +206,8 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._backend import DEFINITION
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.gp_backend import DEFINITION
 
 
 def main() -> None:

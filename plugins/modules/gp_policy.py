@@ -319,8 +319,8 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
-from ansible_collections.gpops.toolkit.plugins.module_utils._policy import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.gp_policy import DEFINITION
 
 
 def main() -> None:

@@ -365,8 +365,8 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_info import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.gp_process_info import DEFINITION
 
 
 def main() -> None:

@@ -318,8 +318,8 @@ statement:
   sample: ALTER RESOURCE GROUP "default_group" SET concurrency 25
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_group import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.gp_resource_group import DEFINITION
 
 
 def main() -> None:

@@ -182,8 +182,8 @@ statement:
   sample: SET ROLE "reporting"
 """
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_group_info import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.gp_resource_group_info import DEFINITION
 
 
 def main() -> None:

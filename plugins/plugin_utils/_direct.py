@@ -27,16 +27,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import Alarm, alarm_of_the_task
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import (
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, conninfo
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import MASK
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import Alarm, alarm_of_the_task
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import (
     INFINITY,
     Definition,
     Outcome,
     perform,
     plain,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._visible import visible
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import visible
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAction
 
 COLLECTION = "gpops.toolkit"
@@ -172,12 +173,12 @@ def prepare(
     options = {**arguments, **found.validated_parameters}
     said = _said(found)
     if not found.error_messages:
-        invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
+        invocation = {"invocation": {"module_args": conninfo.without_secrets(options)}} if shows_invocation else {}
         return Prepared(definition, options, check_mode, plain({**invocation, **said}))
     message = found.errors.msg
     if isinstance(found.errors[0], UnsupportedError):
         message = f"Unsupported parameters for ({name}) module: {message}"
-    invocation = {"invocation": {"module_args": _connection.without_secrets(options)}} if shows_invocation else {}
+    invocation = {"invocation": {"module_args": conninfo.without_secrets(options)}} if shows_invocation else {}
     refused = {"failed": True, "msg": visible(message), **invocation, **said}
     # As a module does, for a message may repeat what was given.
     secret = str(arguments.get("login_password") or "")
@@ -193,7 +194,7 @@ def hidden(value: t.Any, secret: str) -> t.Any:
     if value is None or isinstance(value, bool) or not secret or secret not in str(value):
         return value
     whole = not isinstance(value, str) or value == secret
-    return _connection.MASK if whole else value.replace(secret, "*" * 8)
+    return MASK if whole else value.replace(secret, "*" * 8)
 
 
 def _said(found: t.Any) -> dict[str, t.Any]:
@@ -262,7 +263,7 @@ class DirectAction(TidyAction):
             self._compute_environment_string(own_environment)
             switches = self._switches(own_environment, variables)
             task = self._circumstances(arguments, own_environment, switches, variables)
-            reason = obstacle(task, sys.executable, _connection.PSYCOPG2_IMPORT_ERROR is not None)
+            reason = obstacle(task, sys.executable, connection.PSYCOPG2_IMPORT_ERROR is not None)
             if reason:
                 return reason
             check_mode, shows = bool(self._task.check_mode), _shows_invocation(variables)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._visible import in_one_line
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import in_one_line
 
 _SUITES = "resource groups"
 

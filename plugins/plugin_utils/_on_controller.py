@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-from ansible_collections.gpops.toolkit.plugins.module_utils._visible import said, visible
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import said, visible
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAction
 
 # What module_defaults of the action group hands over; no database is talked to.

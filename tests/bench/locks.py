@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psycopg2.errors
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info
 from bench import locks_report
 from integration.cluster import Cluster, Scene, embedded, from_environment
 from integration.run_module import run_measured
@@ -68,7 +68,7 @@ def counted(cluster: Cluster, role: str) -> int:
 
 def validated(login: dict[str, t.Any]) -> dict[str, t.Any]:
     """The options as the operation gets them from Ansible."""
-    found = ArgumentSpecValidator(_process_info.DEFINITION.argument_spec).validate(login)
+    found = ArgumentSpecValidator(gp_process_info.DEFINITION.argument_spec).validate(login)
     assert not found.error_messages, found.error_messages
     return t.cast("dict[str, t.Any]", found.validated_parameters)
 
@@ -87,7 +87,7 @@ class Meter:
         self._rows.append(counted(self._cluster, self._role))
 
     def _list(self) -> None:
-        result, warnings = _process_info.run(validated(self._login))
+        result, warnings = gp_process_info.run(validated(self._login))
         assert not any("blocked_by" in warning for warning in warnings), warnings
         self._jam.check(result)
 
@@ -154,7 +154,7 @@ def _machine() -> str:
 
 def _real_name(cluster: Cluster) -> str:
     """The family and version of a cluster, as every result tells them."""
-    engine = _process_info.run(validated({**cluster.login(cluster.admin), "fields": ["pid"]}))[0]["engine"]
+    engine = gp_process_info.run(validated({**cluster.login(cluster.admin), "fields": ["pid"]}))[0]["engine"]
     return f"Real cluster, {engine['family']} {engine['version'].split('+')[0]}"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fnmatch
 
-# Why they come with the login. The keys are those of _startup.fixed() and the like, which a unit test compares.
+# Why they come with the login. The keys are those of login_settings.fixed() and the like, which a unit test compares.
 OURS: dict[str, str] = {
     "DateStyle": "the driver would set it by a statement of its own, and by it we know that our settings have arrived",
     "IntervalStyle": "an interval as text would be another text",

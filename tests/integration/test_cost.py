@@ -16,9 +16,10 @@ import typing as t
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpops.toolkit.plugins.module_utils import _admission, _process_info, _process_sql
-from ansible_collections.gpops.toolkit.plugins.module_utils._interruption import alarm_of_the_task
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import perform
+from ansible_collections.gpops.toolkit.plugins.module_utils._admission import gp_admission
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import alarm_of_the_task
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import perform
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, queries
 from integration.cluster import Cluster, Scene, eventually, left_behind
 from integration.conftest import nothing_is_left
 from integration.run_module import FOR_A_MODULE, MODULES, Outcome, run_module
@@ -127,7 +128,7 @@ def test_only_what_is_waited_for_crosses_the_wire(cluster: Cluster, scene: Scene
         )
         columns = frozenset(name for (name,) in cursor.fetchall())
         engine = t.cast("t.Any", Sees(columns))
-        cursor.execute(_process_sql.locks(engine, []))
+        cursor.execute(queries.locks(engine, []))
         row = cursor.fetchone()
     session.close()
     rows = json.loads(row[0]) if row else []
@@ -276,7 +277,7 @@ def test_a_statement_that_was_given_up_is_ended(stuck: Cluster) -> None:
 
 def test_a_statement_is_ended_at_the_task_s_own_timeout(stuck: Cluster) -> None:
     """What runs directly hears it in the middle of a statement."""
-    definition = _process_info.DEFINITION
+    definition = gp_process_info.DEFINITION
     options = ArgumentSpecValidator(definition.argument_spec).validate(stuck.login(stuck.admin)).validated_parameters
     signal.setitimer(signal.ITIMER_REAL, 2)
     with alarm_of_the_task("the task has had its time") as alarm:
@@ -313,7 +314,7 @@ def test_a_change_that_waits_for_a_slot_is_taken_back(cluster: Cluster, scene: S
     scene.at_the_end(f'ALTER ROLE "{cluster.ops}" NOCREATEROLE')
     scene.group(cluster.ops)
     holder = scene.client(cluster.ops).run("BEGIN", "SELECT 1")
-    definition = _admission.DEFINITION
+    definition = gp_admission.DEFINITION
     given = {**cluster.login(cluster.ops), "roles": [{"name": cluster.other, "connection_limit": 66}]}
     options = ArgumentSpecValidator(definition.argument_spec).validate(given).validated_parameters
     signal.setitimer(signal.ITIMER_REAL, 3)

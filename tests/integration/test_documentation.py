@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from integration.cluster import Cluster, Scene
 from integration.playbook import play, succeeded
 from integration.test_playbooks import MODULES
@@ -71,7 +71,7 @@ def test_inventories_of_a_page(block: Block, tmp_path: Path) -> None:
     inventory = InventoryManager(loader=DataLoader(), sources=[str(file)])
     for host in inventory.get_hosts():
         connection = host.vars.get("gp_connection") or inventory.groups["all"].vars["gp_connection"]
-        assert set(connection) <= set(_connection.ARGUMENT_SPEC)
+        assert set(connection) <= set(ARGUMENT_SPEC)
 
 
 @pytest.mark.parametrize("block", GRANTS, ids=str)

@@ -12,8 +12,10 @@ import typing as t
 import psycopg2
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpops.toolkit.plugins.module_utils import _process_info, _process_sql, _tls
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import perform
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import tls
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import perform
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info
 from integration.cluster import Cluster, Scene
 from integration.login_settings import OURS, why_left
 from integration.run_module import Outcome, run_module
@@ -161,12 +163,12 @@ def test_ages_do_not_hang_on_how_numbers_are_shown(cluster: Cluster, scene: Scen
         row = t.cast("tuple[str]", cursor.fetchone())
         ages = {record["session_age"] for record in json.loads(row[0]) if record["application_name"] == NAME}
         assert len(ages) == 5
-        cursor.execute(f"SELECT {_process_sql.seconds('interval %s')}::text", ("37.25 s",))
+        cursor.execute(f"SELECT {seconds('interval %s')}::text", ("37.25 s",))
         assert cursor.fetchone() == ("37.25",)
 
 
 def performed(login: t.Mapping[str, t.Any], **more: t.Any) -> tuple[dict[str, t.Any], list[str]]:
-    definition = _process_info.DEFINITION
+    definition = gp_process_info.DEFINITION
     validator = ArgumentSpecValidator(definition.argument_spec)
     outcome = perform(definition, validator.validate({**login, **more}).validated_parameters, check_mode=False)
     return outcome.result, [text for text in outcome.warnings if "ssl_mode" in text]
@@ -176,7 +178,7 @@ def test_a_warning_where_nobody_proves_who_answers(cluster: Cluster, monkeypatch
     """Once a task, in a failure too, and the same each time; tests reach no host but by the loopback."""
     login = cluster.login(cluster.ops)
     assert performed(login)[1] == []
-    monkeypatch.setattr(_tls, "is_local", lambda _host: False)
+    monkeypatch.setattr(tls, "is_local", lambda _host: False)
     found, warnings = performed(login)
     assert not found.get("failed")
     assert len(warnings) == 1

@@ -206,27 +206,26 @@ def of_entry(spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[dict[str, t.Any]]
 
 def specs() -> dict[str, dict[str, t.Any]]:
     """All options of each module."""
-    from ansible_collections.gpops.toolkit.plugins.module_utils import (
-        _admission,
-        _backend,
-        _connection,
-        _policy,
-        _process_info,
-        _resource_group,
-        _resource_group_info,
-        _selection,
+    from ansible_collections.gpops.toolkit.plugins.module_utils._admission import gp_admission
+    from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo
+    from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy
+    from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import (
+        gp_resource_group,
+        gp_resource_group_info,
     )
-    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _report
+    from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import gp_process_info, selection
+    from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import ARGUMENT_SPEC
+    from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import gp_report
 
-    common = _connection.ARGUMENT_SPEC
+    common = conninfo.ARGUMENT_SPEC
     return {
-        "gp_admission": {**common, **_admission.ARGUMENT_SPEC},
-        "gp_policy": {**common, **_policy.ARGUMENT_SPEC},
-        "gp_report": _report.ARGUMENT_SPEC,
-        "gp_process_info": {**common, **_selection.ARGUMENT_SPEC, **_process_info.ARGUMENT_SPEC},
-        "gp_backend": {**common, **_selection.ARGUMENT_SPEC, **_backend.ARGUMENT_SPEC},
-        "gp_resource_group": {**common, **_resource_group.ARGUMENT_SPEC},
-        "gp_resource_group_info": {**common, **_resource_group_info.ARGUMENT_SPEC},
+        "gp_admission": {**common, **gp_admission.ARGUMENT_SPEC},
+        "gp_policy": {**common, **gp_policy.ARGUMENT_SPEC},
+        "gp_report": gp_report.ARGUMENT_SPEC,
+        "gp_process_info": {**common, **selection.ARGUMENT_SPEC, **gp_process_info.ARGUMENT_SPEC},
+        "gp_backend": {**common, **selection.ARGUMENT_SPEC, **ARGUMENT_SPEC},
+        "gp_resource_group": {**common, **gp_resource_group.ARGUMENT_SPEC},
+        "gp_resource_group_info": {**common, **gp_resource_group_info.ARGUMENT_SPEC},
     }
 
 
@@ -249,15 +248,16 @@ def run_here(name: str, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPat
 
 def report_here(options: dict[str, t.Any]) -> dict[str, t.Any]:
     """What becomes of a report, which no module writes: an action plugin does, in these steps."""
-    from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _on_controller, _report
+    from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+    from ansible_collections.gpops.toolkit.plugins.plugin_utils import _on_controller
+    from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import gp_report
 
     given = {name: value for name, value in options.items() if name not in _on_controller.CONNECTION_OPTIONS}
-    checked = ArgumentSpecValidator(_report.ARGUMENT_SPEC).validate(given)
+    checked = ArgumentSpecValidator(gp_report.ARGUMENT_SPEC).validate(given)
     if checked.error_messages:
         return {"failed": True, "msg": "; ".join(checked.error_messages)}
     try:
-        written = _report.write(checked.validated_parameters, False, dt.datetime.now(dt.UTC))
+        written = gp_report.write(checked.validated_parameters, False, dt.datetime.now(dt.UTC))
     except GpopsError as error:
         return {**error.result, "failed": True, "msg": error.message}
     for kind in ("json", "html"):

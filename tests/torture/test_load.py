@@ -11,7 +11,9 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _group_wishes, _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Plan, Step
 from integration.cluster import Cluster, Scene
 from integration.run_module import Outcome, run_measured, run_module
 from sandbox import rules
@@ -117,7 +119,7 @@ def test_a_big_lock_table(cluster: Cluster, scene: Scene) -> None:
     )
 
 
-def rendered(step: _groups.Step) -> rules.GroupStatement:
+def rendered(step: Step) -> rules.GroupStatement:
     """The step as the model of the engines' rules takes it."""
     if step.kind == "drop":
         return rules.DropGroup(step.group)
@@ -127,7 +129,7 @@ def rendered(step: _groups.Step) -> rules.GroupStatement:
     return rules.AlterGroup(step.group, str(step.option), rules.Value("int", str(step.value)))
 
 
-def played(state: rules.GroupState, steps: t.Iterable[_groups.Step]) -> rules.GroupState:
+def played(state: rules.GroupState, steps: t.Iterable[Step]) -> rules.GroupState:
     """The model after these steps, each of which it must take."""
     for step in steps:
         taken = rules.evaluate(PROFILE, state, rendered(step), rules.Actor(superuser=True), rules.Usage())
@@ -136,9 +138,9 @@ def played(state: rules.GroupState, steps: t.Iterable[_groups.Step]) -> rules.Gr
     return state
 
 
-def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> _groups.Plan:
-    now = {name: _groups.Group(name, dict(group.limits), ()) for name, group in state.groups.items()}
-    facts = _groups.Facts(
+def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> Plan:
+    now = {name: Group(name, dict(group.limits), ()) for name, group in state.groups.items()}
+    facts = EngineFacts(
         family=PROFILE.name,
         options=tuple(option.name for option in PROFILE.options),
         max_connections=400,
@@ -147,7 +149,7 @@ def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> _groups.
         superusers=frozenset(["gpadmin"]),
         all_roles=frozenset(["gpadmin"]),
     )
-    return _groups.plan(now, _group_wishes.understand(wishes, single=False), facts)
+    return _groups.plan(now, desired.parse(wishes, single=False), facts)
 
 
 def test_a_plan_for_many_groups() -> None:

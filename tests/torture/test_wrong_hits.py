@@ -23,8 +23,14 @@ from pathlib import Path
 import psycopg2
 import psycopg2.extensions
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _engine, _line, _processes, _visit
-from ansible_collections.gpops.toolkit.plugins.module_utils._process_sql import source_of
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as _visit
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as _connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.queries import source_of
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import sender
 from integration.cluster import Cluster, Scene, embedded, eventually
 from sandbox import Sandbox, wire
 from torture import figures, forge
@@ -62,33 +68,33 @@ class Tally:
     wrong: int = 0
 
 
-def line_of(cluster: Cluster, role: str, toolkit: str) -> _line.ServerLine:
+def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.SignalSender:
     """The module's own line to the server, with nothing before its statements."""
     options = {
-        **dict.fromkeys(_connection.ARGUMENT_SPEC),
+        **dict.fromkeys(ARGUMENT_SPEC),
         **cluster.login(role),
         "connect_params": {},
         "timeout": 60.0,
         "toolkit": toolkit,
     }
-    session = _connection.Session(options, _connection.Deadline(60))
-    there = _visit.Visit(session, _engine.probe(session, toolkit), _connection.Deadline(60))
-    return _line.ServerLine(there, _connection.Deadline(3600))
+    connection = _connection.Connection(options, Deadline(60))
+    there = _visit.Cluster(connection, engine.probe(connection, toolkit), Deadline(60))
+    return sender.SignalSender(there, Deadline(3600))
 
 
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the check, as somebody might one day: by pid alone."""
 
-    def statement(self: _line.ServerLine, victims: t.Sequence[_processes.Backend], state: str) -> t.Any:
+    def statement(self: sender.SignalSender, victims: t.Sequence[Backend], state: str) -> t.Any:
         sql = _connection.sql
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
         return sql.SQL(
-            f"SELECT a.pid, {function}(a.pid) FROM {source_of('pg_stat_activity', self._visit.source)} a "
+            f"SELECT a.pid, {function}(a.pid) FROM {source_of('pg_stat_activity', self._cluster.source)} a "
             "WHERE a.pid IN ({}) AND a.usename = 'sammy'"
         ).format(pids)
 
-    monkeypatch.setattr(_line.ServerLine, "statement", statement)
+    monkeypatch.setattr(sender.SignalSender, "statement", statement)
 
 
 # With a small space of pids, and sessions that come and go.
@@ -165,7 +171,7 @@ class Churn:
         self.hit_unseen = sum(met != "-" and start == "-" and pid != "0" for pid, start, met in lives)
 
 
-def shoot(cluster: Cluster, churn: Churn, line: _line.ServerLine, tally: Tally, by_module: bool) -> set[Identity]:
+def shoot(cluster: Cluster, churn: Churn, line: sender.SignalSender, tally: Tally, by_module: bool) -> set[Identity]:
     """Collect records while sessions come and go, and signal by them once they are old; who was meant."""
     meant: set[Identity] = set()
     known: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=OLD * 5)
@@ -211,9 +217,9 @@ def listing(scene: Scene, login: dict[str, t.Any], by_module: bool) -> list[dict
     return [dataclasses.asdict(record) for record in identities(scene, "gpops_churn")]
 
 
-def seen(record: t.Mapping[str, t.Any]) -> _processes.Backend:
+def seen(record: t.Mapping[str, t.Any]) -> Backend:
     names = ("pid", "sess_id", "backend_start", "query_start")
-    return _processes.Backend(**{name: record[name] for name in names})
+    return Backend(**{name: record[name] for name in names})
 
 
 def open_door(box: SmallSpace, cluster: Cluster) -> None:
@@ -238,7 +244,7 @@ def churned(cluster: Cluster, heirs_go_to: str, seconds: float, by_module: bool)
     churn = Churn(cluster, heirs_go_to, seconds)
     meant = shoot(cluster, churn, line, tally, by_module)
     churn.end()
-    line._visit.session.close()
+    line._cluster.connection.close()
     tally.right = sum(identity in meant for identity in churn.hit)
     tally.wrong = len(churn.hit) - tally.right + churn.hit_unseen
     return tally, churn
@@ -302,13 +308,13 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
             # The same with the check broken: else this test could not fail.
             careless(patch)
             assert generations(cluster, line, TRIALS // 10).wrong > 0
-            line._visit.session.close()
+            line._cluster.connection.close()
 
 
-def generations(cluster: Cluster, line: _line.ServerLine, trials: int) -> Tally:
+def generations(cluster: Cluster, line: sender.SignalSender, trials: int) -> Tally:
     """Sessions by the hundred, one lot after the other, and signals by the records of all earlier lots."""
     tally = Tally()
-    old: list[_processes.Backend] = []
+    old: list[Backend] = []
     with Scene(cluster) as scene:
         while tally.trials < trials:
             with contextlib.ExitStack() as stack:
@@ -347,12 +353,9 @@ def hold(connection: psycopg2.extensions.connection) -> threading.Thread:
     return thread
 
 
-def identities(scene: Scene, application: str = "gpops_heir") -> list[_processes.Backend]:
+def identities(scene: Scene, application: str = "gpops_heir") -> list[Backend]:
     rows = scene.sql(f"{_WHO} WHERE a.application_name = %s", (application,))
-    return [
-        _processes.Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4])
-        for row in rows
-    ]
+    return [Backend(pid=row[0], sess_id=row[1], backend_start=row[2], query_start=row[3], state=row[4]) for row in rows]
 
 
 # Where pids cannot be had again: records that name the pid of one session and the start of another.
@@ -368,7 +371,7 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
     for client in heirs[20:]:
         scene.state(client, "active")
     before = [identity for identity in identities(scene) if identity.pid in {heir.pid for heir in heirs}]
-    lines: list[_line.ServerLine] = []
+    lines: list[sender.SignalSender] = []
     for role, toolkit in ((cluster.ops, "mdb"), (cluster.admin, "native")):
         lines.append(line := line_of(cluster, role, toolkit))
         tally = Tally()
@@ -385,4 +388,4 @@ def test_forged_records_hit_nobody(cluster: Cluster, scene: Scene, monkeypatch: 
     careless(monkeypatch)
     assert line.signal(aimed, "terminated")
     for line in lines:
-        line._visit.session.close()
+        line._cluster.connection.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._engine import Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 
 
 def engine(family: str, version: str, **more: t.Any) -> Engine:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from ansible_collections.gpops.toolkit.plugins.module_utils import _resource_group
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import gp_resource_group
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / ".ci"))
@@ -30,7 +30,7 @@ def test_the_role_declares_groups_with_the_options_of_the_module() -> None:
     role = ROOT / "roles" / "gp_resource_groups"
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     options = specs["argument_specs"]["main"]["options"]
-    module = _resource_group.ARGUMENT_SPEC
+    module = gp_resource_group.ARGUMENT_SPEC
     entry = {name: spec["type"] for name, spec in module["groups"]["options"].items()}
     assert {name: spec["type"] for name, spec in options["gp_resource_groups_desired"]["options"].items()} == entry
     own = {name: spec for name, spec in module.items() if name not in {*entry, "groups"}}

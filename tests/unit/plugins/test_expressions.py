@@ -14,72 +14,73 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = ROOT / "plugins"
 PACKAGE = "ansible_collections.gpops.toolkit.plugins"
 parser: t.Any = importlib.import_module("re._parser")
 
 # Of the operator, who writes the options, or of Ansible.
 OPERATORS = {
-    "_admissions._GLOB_CHARACTER",
-    "_goals._SHARE",
-    "_group_values.INTEGER",
-    "_group_values._CORES",
-    "_group_values._IO_SETTING",
-    "_group_values._TABLESPACE",
-    "_group_wishes._OPTION_NAME",
-    "_groups.INTEGER",
-    "_guards._WINDOW",
-    "_startup._WORD",
-    "_victims._START",
-    "_words._DURATION",
+    "_admission.plan._GLOB_CHARACTER",
+    "_core.login_settings._WORD",
+    "_core.option_types._DURATION",
+    "_policies.guards._WINDOW",
+    "_policies.thresholds._SHARE",
+    "_resource_groups.desired._OPTION_NAME",
+    "_resource_groups.options.INTEGER",
+    "_resource_groups.options._CORES",
+    "_resource_groups.options._IO_SETTING",
+    "_resource_groups.options._TABLESPACE",
+    "_resource_groups.order.INTEGER",
+    "_signals.verdicts._START",
 }
 # Of users, or of a server that may be anybody's.
 OTHERS = {
-    "_answers._INSTANT",
-    "_answers._NO_TEXT",
-    "_answers._WHOLE",
-    "_engine._VERSION_IN_TEXT",
-    "_report_data._COUNTS",
-    "_report_data._OF_ANSIBLE",
-    "_report_data._SECRET",
-    "_secret_names._PART_OF_NAME",
-    "_secrets._BLANKS",
-    "_secrets._CALL",
-    "_secrets._CAST",
-    "_secrets._CLOSED",
-    "_secrets._DECLARED",
-    "_secrets._ESCAPE",
-    "_secrets._LINK",
-    "_secrets._NEXT_PAIR",
-    "_secrets._OPEN_PAIR",
-    "_secrets._OWN_FLAG",
-    "_secrets._PATH",
-    "_secrets._PLACEHOLDER",
-    "_secrets._REST_OF_NAME",
-    "_secrets._RUN_STOP",
-    "_secrets._SETTING",
-    "_secrets._SHORT_COMMENT",
-    "_secrets._SPACE",
-    "_secrets._SPACE_OR_QUOTE",
-    "_secrets._STEP",
-    "_secrets._STEP_IN_CALL",
-    "_secrets._USER_FLAG",
-    "_tokens.START",
-    "_tokens.START_IN_TEXT",
-    "_tokens._COMMENT_EDGE",
-    "_tokens._QUOTE_OR_BACKSLASH",
-    "_visible._MANY_LINES",
-    "_visible._ONE_LINE",
+    "_core.answers._INSTANT",
+    "_core.answers._NO_TEXT",
+    "_core.answers._WHOLE",
+    "_core.engine._VERSION_IN_TEXT",
+    "_core.visible._MANY_LINES",
+    "_core.visible._ONE_LINE",
+    "_report.plain_data._COUNTS",
+    "_report.plain_data._OF_ANSIBLE",
+    "_report.plain_data._SECRET",
+    "_sessions.secret_names._PART_OF_NAME",
+    "_sessions.secrets._BLANKS",
+    "_sessions.secrets._CALL",
+    "_sessions.secrets._CAST",
+    "_sessions.secrets._CLOSED",
+    "_sessions.secrets._DECLARED",
+    "_sessions.secrets._ESCAPE",
+    "_sessions.secrets._LINK",
+    "_sessions.secrets._NEXT_PAIR",
+    "_sessions.secrets._OPEN_PAIR",
+    "_sessions.secrets._OWN_FLAG",
+    "_sessions.secrets._PATH",
+    "_sessions.secrets._PLACEHOLDER",
+    "_sessions.secrets._REST_OF_NAME",
+    "_sessions.secrets._RUN_STOP",
+    "_sessions.secrets._SETTING",
+    "_sessions.secrets._SHORT_COMMENT",
+    "_sessions.secrets._SPACE",
+    "_sessions.secrets._SPACE_OR_QUOTE",
+    "_sessions.secrets._STEP",
+    "_sessions.secrets._STEP_IN_CALL",
+    "_sessions.secrets._USER_FLAG",
+    "_sessions.tokens.START",
+    "_sessions.tokens.START_IN_TEXT",
+    "_sessions.tokens._COMMENT_EDGE",
+    "_sessions.tokens._QUOTE_OR_BACKSLASH",
 }
 # Those that are made or used in a function, and how they are held.
 IN_FUNCTIONS = {
-    "_advice.advice_for_connect": "of a server, of whose text the beginning is looked at",
-    "_file_trust.name_problem": "of the operator",
-    "_goals._connections": "of the operator",
-    "_goals._quotas": "of the operator",
-    "_selection._regex_test": "of the operator, over texts of users: limited by timeout, and names its option",
-    "_startup.settings_in": "of the operator",
-    "_startup._escaped": "of the operator",
-    "_words._glob": "of the operator, over names, which have 63 bytes at most",
+    "_core.hints.advice_for_connect": "of a server, of whose text the beginning is looked at",
+    "_core.login_settings._escaped": "of the operator",
+    "_core.login_settings.settings_in": "of the operator",
+    "_core.option_types._glob": "of the operator, over names, which have 63 bytes at most",
+    "_files.trust.name_problem": "of the operator",
+    "_policies.thresholds._connections": "of the operator",
+    "_policies.thresholds._quotas": "of the operator",
+    "_sessions.selection._regex_test": "of the operator, over texts of users: limited by timeout, and names its option",
 }
 # Filters and tests of Ansible: one class of characters, or nothing that repeats.
 IN_YAML = {
@@ -96,20 +97,22 @@ LONG = 300
 
 
 def sources() -> list[Path]:
-    return sorted((ROOT / "plugins" / "module_utils").glob("_*.py")) + sorted(
-        (ROOT / "plugins" / "plugin_utils").glob("_*.py")
-    )
+    return [path for kind in ("module_utils", "plugin_utils") for path in sorted((PLUGINS / kind).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    """As _core.errors."""
+    return ".".join(path.relative_to(PLUGINS).with_suffix("").parts[1:])
 
 
 def module(path: Path) -> t.Any:
-    return importlib.import_module(f"{PACKAGE}.{path.parent.name}.{path.stem}")
+    return importlib.import_module(f"{PACKAGE}.{path.relative_to(PLUGINS).parts[0]}.{name_of(path)}")
 
 
 def test_each_expression_is_known() -> None:
     found = {
-        f"{path.stem}.{name}"
+        f"{name_of(path)}.{name}"
         for path in sources()
-        if path.stem != "__init__"
         for name, value in vars(module(path)).items()
         if isinstance(value, re.Pattern)
     }
@@ -124,7 +127,7 @@ def test_each_expression_in_a_function_is_known() -> None:
                 calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
                 names = [call for call in calls if isinstance(call, ast.Attribute) and call.attr != "escape"]
                 if any(isinstance(call.value, ast.Name) and call.value.id == "re" for call in names):
-                    found.add(f"{path.stem}.{function.name}")
+                    found.add(f"{name_of(path)}.{function.name}")
     assert found == set(IN_FUNCTIONS)
 
 
@@ -162,8 +165,8 @@ def repeats(items: t.Any) -> tuple[int, int]:
 
 @pytest.mark.parametrize("name", sorted(OTHERS))
 def test_no_repetition_of_a_repetition(name: str) -> None:
-    stem, attribute = name.split(".")
-    pattern = getattr(module(next(path for path in sources() if path.stem == stem)), attribute)
+    stem, _dot, attribute = name.rpartition(".")
+    pattern = getattr(module(next(path for path in sources() if name_of(path) == stem)), attribute)
     number, depth = repeats(parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
     assert depth <= 1
     # What is said before a word and the word; a number and its exponent; the name of an engine and its version.

@@ -13,9 +13,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _direct
 
 PLAIN = _direct.Circumstances(
@@ -94,7 +94,7 @@ SPEC: dict[str, t.Any] = {
 }
 MODULE = """
 from unit.plugins.plugin_utils.test_direct import DEFINITION
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import run_module
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import run_module
 run_module(DEFINITION)
 """
 
@@ -165,7 +165,7 @@ def test_it_is_what_the_module_prints(arguments: dict[str, t.Any], check_mode: b
 
 
 def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_connection, "PSYCOPG2_IMPORT_ERROR", "the traceback")
+    monkeypatch.setattr(connection, "PSYCOPG2_IMPORT_ERROR", "the traceback")
     found = _direct.act(_direct.prepare("gpops.toolkit.gp_test", DEFINITION, {}, check_mode=False))
     assert found["failed"] is True
     assert "psycopg2" in found["msg"]

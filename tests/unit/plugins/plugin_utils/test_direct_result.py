@@ -25,9 +25,11 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpops.toolkit.plugins.module_utils import _connection, _interruption, _module
-from ansible_collections.gpops.toolkit.plugins.module_utils._errors import GpopsError
-from ansible_collections.gpops.toolkit.plugins.module_utils._module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, interruption
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import module as _module
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _direct
 
 ANSIBLE = str(Path(ansible.__file__).parent)
@@ -240,7 +242,7 @@ class Line:
     """A driver that signals at once and then is silent, in the place of a server."""
 
     def __init__(self) -> None:
-        self.driver = _connection._DriverThread()
+        self.driver = connection._DriverThread()
 
     def ask(self, seconds: float) -> None:
         self.driver.call(lambda: time.sleep(seconds), 60)
@@ -289,10 +291,10 @@ def test_an_alarm_that_nobody_waits_for_takes_nothing(alarm: list[str]) -> None:
 
 
 def test_whoever_would_wait_after_the_alarm_is_told() -> None:
-    alarm = _interruption.Alarm()
+    alarm = interruption.Alarm()
     alarm.ring("late")
     waiter: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
-    with pytest.raises(_interruption.Interrupted, match="late") as raised, alarm.wakes(waiter):
+    with pytest.raises(interruption.Interrupted, match="late") as raised, alarm.wakes(waiter):
         raise AssertionError("it waits")
     assert not raised.value.was_sent
     assert alarm.heard
@@ -303,7 +305,7 @@ def test_outside_the_main_thread_no_alarm_is_taken() -> None:
     found: list[t.Any] = []
 
     def look() -> None:
-        with _interruption.alarm_of_the_task("late"):
+        with interruption.alarm_of_the_task("late"):
             found.append(signal.getsignal(signal.SIGALRM))
 
     before = signal.getsignal(signal.SIGALRM)
@@ -340,8 +342,8 @@ def test_a_module_ends_with_its_result(
 
 
 def test_an_alarm_breaks_off_what_is_only_computed() -> None:
-    alarm = _interruption.Alarm()
-    with alarm.interrupts(), pytest.raises(_interruption.Interrupted):
+    alarm = interruption.Alarm()
+    with alarm.interrupts(), pytest.raises(interruption.Interrupted):
         alarm.ring("late")
 
 
@@ -361,7 +363,7 @@ def test_the_log_of_the_system_has_no_secret_and_takes_every_text(monkeypatch: p
 
 def test_no_option_but_the_password_is_secret() -> None:
     """Of what is secret Ansible hides each occurrence, also of a port or a number of seconds."""
-    secret = [name for name, option in _connection.ARGUMENT_SPEC.items() if option.get("no_log")]
+    secret = [name for name, option in ARGUMENT_SPEC.items() if option.get("no_log")]
     assert secret == ["login_password"]
     specs = Path(_module.__file__).resolve().parents[2].glob("roles/*/meta/argument_specs.yml")
     assert [path for path in specs if "no_log" in path.read_text(encoding="utf-8")] == []

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpops.toolkit.plugins.filter import group_drift as filters
-from ansible_collections.gpops.toolkit.plugins.module_utils._visible import in_one_line
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import in_one_line
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _group_drift
 from hypothesis import given
 from hypothesis import strategies as st

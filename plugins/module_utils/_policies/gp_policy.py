@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_policy does: options -> its result. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import connect
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import needs_of_messages
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guard_checks import GuardChecks
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards import check_share
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.journal import ENFORCE, REPORT, Journal
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import OPTIONS, parse
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.rounds import Rounds
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "policies": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS},
+    "mode": {"type": "str", "choices": [REPORT, ENFORCE], "default": REPORT},
+    "kill_switch": {"type": "bool", "default": False},
+    "kill_switch_file": {"type": "path"},
+    "allow_segments_down": {"type": "bool", "default": False},
+    "max_share": {"type": "float"},
+    "windows": {"type": "list", "elements": "str"},
+    "windows_timezone": {"type": "str", "default": "UTC"},
+    "redact_literals": {"type": "bool", "default": False},
+}
+
+
+def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
+    """Apply the policies.
+
+    Args:
+        options: Validated by the argument specs of this module and of _connection.
+        check_mode: Decide, and send nothing, whatever the mode.
+
+    Returns:
+        The result as M(gpops.toolkit.gp_policy) documents it, and warnings.
+
+    Raises:
+        GpopsError: In plain words, with the whole result so far.
+    """
+    policies = parse(options["policies"])
+    check_share(options["max_share"])
+    guard_checks = GuardChecks(options)
+    acting = options["mode"] == ENFORCE and not check_mode
+    journal = Journal(policies, options, acting)
+    try:
+        journal.guard(guard_checks.findings())
+        with connect(options, *needs_of_messages(*options["policies"])) as cluster:
+            journal.engine = cluster.engine
+            Rounds(cluster, policies, options, guard_checks, journal, acting).run()
+    except GpopsError as error:
+        journal.broke_off(error.message)
+        raise GpopsError(error.message, **{**journal.result(), **error.result}) from None
+    journal.fail_if_not_all_done()
+    return journal.result(), journal.warnings
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What came of each policy, and the result of the run. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.decision import Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards import Finding
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import bad_outcomes, counts, diff, records
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import GONE, Verdict
+
+REPORT = "report"
+ENFORCE = "enforce"
+DONE = "done"
+WOULD_ACT = "would_act"
+NOTHING = "nothing"
+REFUSED = "refused"
+FAILED = "failed"
+NOT_RUN = "not_run"
+
+
+class Stopped(GpopsError):
+    """A guard said no."""
+
+
+@dataclasses.dataclass
+class PolicyAccount:
+    """What came of one policy so far.
+
+    Attributes:
+        tried: How many sessions it tried to signal.
+        hit: Those, as the result has them.
+        bystanders: Those that it chose and did not try to signal, by pid and start.
+        problem: Why it may signal nobody more.
+    """
+
+    outcome: str = NOT_RUN
+    reason: str = ""
+    relieved: bool | None = None
+    rounds: int = 0
+    tried: int = 0
+    hit: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    bystanders: dict[tuple[t.Any, ...], dict[str, t.Any]] = dataclasses.field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def victims(self) -> list[dict[str, t.Any]]:
+        """Each session once; a session of which several statements were cancelled once for each."""
+        seen = {_who(victim) for victim in self.hit}
+        # That a session is gone is no news of one that was ended.
+        seen.update((victim["pid"], None) for victim in self.hit)
+        return self.hit + [victim for who, victim in self.bystanders.items() if who not in seen]
+
+
+def _who(victim: t.Mapping[str, t.Any]) -> tuple[t.Any, ...]:
+    return (victim["pid"], victim["backend_start"])
+
+
+class Journal:
+    """What came of each policy, and the result of the run.
+
+    Attributes:
+        history: Whom this run has signalled.
+        total: How many sessions there were at first; V(none) before anybody looked.
+        engine: What the server is; V(none) before the login.
+    """
+
+    def __init__(self, policies: t.Sequence[Policy], options: t.Mapping[str, t.Any], acting: bool) -> None:
+        self.history = SignalHistory()
+        self.warnings: list[str] = []
+        self.total: int | None = None
+        self.engine: Engine | None = None
+        self._policies = policies
+        self._options = options
+        self._acting = acting
+        self._accounts = {policy.name: PolicyAccount() for policy in policies}
+        self._guards: dict[str, Finding] = {}
+
+    def account(self, policy: Policy) -> PolicyAccount:
+        """What came of this policy so far."""
+        return self._accounts[policy.name]
+
+    def guard(self, findings: t.Sequence[Finding]) -> None:
+        """Take note of guards; stop if one of them does.
+
+        Raises:
+            GpopsError: It does.
+        """
+        self._guards.update({finding.guard: finding for finding in findings})
+        stopped = [finding for finding in findings if not finding.passed]
+        if not stopped or not self._acting:
+            return
+        words = "; ".join(f"{finding.guard}: {finding.reason}" for finding in stopped)
+        number = sum(victim["signalled"] is not False for account in self._accounts.values() for victim in account.hit)
+        before = f"after {number} signals" if number else "and nothing was signalled"
+        raise Stopped(f"a guard stopped it, {before}: {words}")
+
+    def say(self, warnings: t.Iterable[str]) -> None:
+        """Warn of each thing once."""
+        self.warnings += [warning for warning in warnings if warning not in self.warnings]
+
+    def broke_off(self, message: str) -> None:
+        """Say of each policy that was not reached why."""
+        for account in self._accounts.values():
+            if account.outcome == NOT_RUN:
+                account.reason = account.reason or message
+
+    def sent_so_far(self, account: PolicyAccount) -> str:
+        """What a policy that is refused has done before."""
+        number = sum(victim["signalled"] is not False for victim in account.hit)
+        if not number:
+            return "nobody was signalled"
+        verb = ("was" if number == 1 else "were") if self._acting else "would be"
+        return f"{_sessions(number)} {verb} signalled before that, and nobody more"
+
+    def note(
+        self, policy: Policy, verdicts: t.Sequence[Verdict], outcomes: t.Mapping[int, Outcome], engine: Engine
+    ) -> None:
+        """Take the sessions into the result."""
+        account = self.account(policy)
+        options = {**policy.options, "redact_literals": self._options["redact_literals"]}
+        more = {"policy": policy.name, "why": policy.options["why"], "round": max(account.rounds, 1)}
+        for verdict, victim in zip(verdicts, records(verdicts, outcomes, engine, options)):
+            record = {**victim, **more}
+            if verdict.outcome is None:
+                account.hit.append(record)
+            else:
+                account.bystanders[_who(record)] = record
+
+    def conclude(self, policy: Policy, step: Step) -> None:
+        """The outcome of a policy that came to its end."""
+        account = self.account(policy)
+        number = sum(victim["signalled"] is not False for victim in account.hit)
+        state = policy.request.policy.state
+        if not account.tried:
+            account.outcome, account.reason = NOTHING, "no session is to end"
+        elif not number:
+            account.outcome, account.reason = NOTHING, "nobody was signalled, as the victims tell"
+        elif self._acting:
+            account.outcome, account.reason = DONE, f"{_sessions(number)} signalled to be {state}"
+        else:
+            account.outcome, account.reason = WOULD_ACT, f"{_sessions(number)} would be {state}"
+        if policy.has_end:
+            account.reason += f"; {step.why}"
+            if step.now and account.problem is None:
+                account.reason += f"; {policy.rounds} rounds did not do"
+        if self._acting and not policy.options["ignore_survivors"]:
+            problem = self._problem(policy, account)
+            if problem or (policy.has_end and not account.relieved):
+                account.outcome = FAILED
+                account.reason = "; ".join(part for part in (problem, account.reason) if part)
+
+    def _problem(self, policy: Policy, account: PolicyAccount) -> str | None:
+        """The first session that was to end and did not."""
+        bad = bad_outcomes(policy.options)
+        left = [victim for victim in account.victims if victim["outcome"] in bad]
+        return f"process {left[0]['pid']}: {left[0]['reason']}" if left else account.problem
+
+    def fail_if_not_all_done(self) -> None:
+        """Raise GpopsError if it was to act, and a policy could not."""
+        bad = {name: account for name, account in self._accounts.items() if account.outcome in (REFUSED, FAILED)}
+        if not bad or not self._acting:
+            return
+        words = "; ".join(f"{name} {account.outcome}: {account.reason}" for name, account in bad.items())
+        raise GpopsError(f"{len(bad)} of {len(self._policies)} policies did not succeed: {words}", **self.result())
+
+    def result(self) -> dict[str, t.Any]:
+        """The result of the module so far."""
+        victims = [victim for account in self._accounts.values() for victim in account.victims]
+        found: dict[str, t.Any] = {
+            # A report changes nothing and would not; in check mode, what would be.
+            "changed": self._options["mode"] == ENFORCE and any(victim["signalled"] is not False for victim in victims),
+            "mode": ENFORCE if self._acting else REPORT,
+            "policies": [self._policy(policy) for policy in self._policies],
+            "victims": victims,
+            "counts": counts(victims),
+            "guards": [dataclasses.asdict(finding) for finding in self._guards.values()],
+            "diff": _diff(victims),
+        }
+        if self.engine is not None:
+            found["engine"] = self.engine.shown
+        if self.total is not None:
+            found["sessions"] = {"total": self.total, "signalled": self.history.sessions_with()}
+        return found
+
+    def _policy(self, policy: Policy) -> dict[str, t.Any]:
+        account = self._accounts[policy.name]
+        return {
+            "name": policy.name,
+            "why": policy.options["why"],
+            "state": policy.request.policy.state,
+            "outcome": account.outcome,
+            "reason": account.reason,
+            "relieved": account.relieved,
+            "rounds": account.rounds,
+            "counts": counts(account.victims),
+        }
+
+
+def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """PURE: each session once, as the first policy that chose it found it, and as the last one left it."""
+    listed = [victim for victim in victims if victim["outcome"] != GONE]
+    first = {_who(victim): victim for victim in reversed(listed)}
+    last = {_who(victim): victim for victim in listed}
+    return {
+        "before": diff([first[who] for who in last])["before"],
+        "after": diff(last.values())["after"],
+    }
+
+
+def _sessions(number: int) -> str:
+    return "1 session" if number == 1 else f"{number} sessions"

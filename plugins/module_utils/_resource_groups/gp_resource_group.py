@@ -1,0 +1,297 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What gp_resource_group does: options -> its result. Private to the collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine, option_types
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
+    GpopsError,
+    GroupFull,
+    OptionError,
+    StatementError,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog, desired, plan
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
+
+_ENTRY: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **desired.LIMIT_OPTIONS,
+    "roles": {"type": "list", "elements": "str"},
+}
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "name": {"type": "str"},
+    **_ENTRY,
+    "groups": {"type": "list", "elements": "dict", "options": {"name": {"type": "str", "required": True}, **_ENTRY}},
+    "purge": {"type": "bool", "default": False},
+    "purge_all": {"type": "bool", "default": False},
+    "purge_roles": {"type": "bool", "default": False},
+    "roles_to": {"type": "str"},
+    "allow_lockout": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "str", "default": "30"},
+}
+_TASK_OPTIONS = ("purge", "purge_all", "purge_roles", "roles_to", "allow_lockout")
+_POLL_SECONDS = 0.5
+_MANAGED = "mdb_admin"
+# Roles whose members may change groups, where an engine of the family knows them: the managed Greenplum 6, later
+# builds of Cloudberry 2, and Cloudberry's main.
+_MANAGERS = {"gp6": (_MANAGED,), "cb": (_MANAGED, "pg_manage_resource_groups")}
+
+
+def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
+    """Make the resource groups what the options say.
+
+    Args:
+        options: Validated by the argument specs of this module and of _connection.
+        check_mode: Plan, and send nothing.
+
+    Returns:
+        The result as M(gpops.toolkit.gp_resource_group) documents it, and warnings.
+
+    Raises:
+        GpopsError: In plain words, with what was applied once something was.
+    """
+    wishes = understand(options)
+    wait_timeout = option_types.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
+    with connect(options, engine.GROUP_VIEWS, changes=True) as cluster:
+        job = _GroupChange(cluster, wishes, check_mode)
+        if not check_mode:
+            job.apply()
+            job.wait(wait_timeout)
+        return job.result(), job.warnings()
+
+
+def understand(options: t.Mapping[str, t.Any]) -> desired.DesiredState:
+    """PURE: the options -> what is asked for.
+
+    Raises:
+        OptionError: An option cannot be used.
+    """
+    task = {name: options[name] for name in _TASK_OPTIONS}
+    if (options["name"] is None) == (options["groups"] is None):
+        raise OptionError("name", "give either name, for one group, or groups, for a list of them")
+    if options["groups"] is None:
+        return desired.parse([options], single=True, **task)
+    alone = [name for name in _ENTRY if name != "state" and options.get(name) is not None]
+    if alone:
+        raise OptionError(alone[0], "with groups it belongs into the entries of the list")
+    return desired.parse(options["groups"], single=False, **task)
+
+
+class _GroupChange:
+    """One plan on one server: what it is, what of it was done, and what came out."""
+
+    def __init__(self, cluster: Cluster, wishes: desired.DesiredState, check_mode: bool) -> None:
+        self._cluster = cluster
+        self._said: list[str] = []
+        self._reading = catalog.read(cluster.connection, cluster.engine, wishes.names_tablespaces)
+        self._groups = dict(self._reading.groups)
+        self._plan = plan.plan(self._groups, wishes, self._reading.facts)
+        self._lowered = self._groups_with_less_room()
+        if self._lowered or any(step.kind == "drop" for step in self._plan.steps):
+            self._groups = catalog.with_status(self._groups, self._status(check_mode))
+            self._plan = plan.plan(self._groups, wishes, self._reading.facts)
+        # As text from now on: the driver quotes names with a live connection only, and a failure names them too.
+        self._statements = [cluster.connection.text(catalog.statement(step)) for step in self._plan.steps]
+        self._applied = 0
+        self._after: dict[str, Group | None] = dict(self._plan.after)
+
+    def _status(self, check_mode: bool) -> dict[str, catalog.GroupStatus]:
+        """Read only where it matters: the engine takes 300 ms to tell what runs."""
+        try:
+            return catalog.read_status(self._cluster.connection)
+        except GroupFull:
+            if not check_mode:  # no statement of the plan would get past either
+                raise
+            self._said.append(f"what runs in the groups is unknown: {self._cluster.full_group}")
+            return {}
+
+    def _groups_with_less_room(self) -> list[str]:
+        lowered = []
+        for name, after in self._plan.after.items():
+            before = self._plan.before.get(name)
+            if before and after and _concurrency(after) < _concurrency(before):
+                lowered.append(name)
+        return lowered
+
+    def apply(self) -> None:
+        """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
+        for statement in self._statements:
+            heard = len(self._cluster.connection.warnings())
+            try:
+                self._cluster.connection.execute(statement)
+            except GpopsError as error:
+                self._fail(error)
+            self._applied += 1
+            self._said += [text for text in self._cluster.connection.warnings()[heard:] if text.startswith("WARNING")]
+        if self._statements:
+            try:
+                self._read_after()
+            except GpopsError as error:
+                self._after = {}
+                raise GpopsError(
+                    f"all {self._applied} statements were applied; reading the groups again failed: {error.message}",
+                    **{**self.result(), **error.result, "applied": self.result()["statements"], "not_applied": []},
+                ) from None
+
+    def _read_after(self) -> None:
+        now = catalog.read(self._cluster.connection, self._cluster.engine).groups
+        self._after = {name: now.get(name) for name in self._plan.after}
+        if self._applied == len(self._statements):
+            self._said += not_stored(self._plan.after, self._after, self._reading.facts.tablespaces)
+
+    def _fail(self, error: GpopsError) -> t.NoReturn:
+        failed = self._statements[self._applied]
+        unsure = error.was_sent and not isinstance(error, StatementError)
+        message = self._cluster.full_group if isinstance(error, GroupFull) else error.message
+        try:
+            self._cluster.connection = self._cluster.connection.renewed()
+            self._read_after()
+        except GpopsError:
+            self._after = {}
+        whole = self.result()
+        whole["changed"] = bool(self._applied) or unsure
+        done, rest = self._applied, len(self._statements) - self._applied - 1
+        raise GpopsError(
+            f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}"
+            f"{self._privilege(error)}. {done} before it were applied, {rest} after it were not sent"
+            f"{'; whether it took effect itself is unknown' if unsure else ''}. "
+            "Running the task again finishes the plan",
+            **{
+                **whole,
+                **error.result,
+                "applied": self._statements[:done],
+                "failed_statement": failed,
+                "not_applied": self._statements[done + 1 :],
+            },
+        ) from None
+
+    def _privilege(self, error: GpopsError) -> str:
+        if not isinstance(error, StatementError) or error.sqlstate != "42501":
+            return ""
+        return f"; {privilege(self._plan.steps[self._applied], error.message, self._reading.facts)}"
+
+    def wait(self, seconds: float) -> None:
+        """Until no group runs more than it may now, or the time is over."""
+        end = time.monotonic() + seconds
+        # The wait was asked for: it comes on top of what is left of the session's time.
+        deadline = Deadline(self._cluster.connection.deadline.remaining() + seconds)
+        while self._lowered and self._statements:
+            try:
+                status = catalog.read_status(self._cluster.connection, deadline)
+            except GpopsError as error:
+                self._said.append(f"all was applied; whether less runs already could not be read: {error.message}")
+                return
+            self._groups = catalog.with_status(self._groups, status)
+            if all(self._effective(name) for name in self._lowered) or time.monotonic() >= end:
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def _effective(self, name: str) -> bool | None:
+        """Whether a lower concurrency holds already; what runs is not stopped by it."""
+        after, now = self._after.get(name), self._groups.get(name)
+        if after is None or now is None or now.running is None:
+            return None
+        return now.running <= _concurrency(after)
+
+    def result(self) -> dict[str, t.Any]:
+        """The result of the module; before apply, what would happen."""
+        groups = [self._group(name) for name in self._plan.before]
+        return {
+            "changed": bool(self._statements),
+            "groups": groups,
+            "statements": self._statements,
+            "enforced": self._reading.enforced,
+            "engine": self._cluster.engine.shown,
+            "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
+        }
+
+    def _group(self, name: str) -> dict[str, t.Any]:
+        before, after = self._plan.before[name], self._after.get(name)
+        now = self._groups.get(name)
+        return {
+            "name": name,
+            "before": shown(before),
+            "after": shown(after),
+            "changed": shown(before) != shown(after),
+            "running": now.running if now else None,
+            "queueing": now.queueing if now else None,
+            "effective_now": self._effective(name) if name in self._lowered else None,
+        }
+
+    def warnings(self) -> list[str]:
+        """What the operator should know besides."""
+        found = [*self._plan.warnings, *self._said]
+        if not self._reading.enforced:
+            found.append(
+                "resource groups are stored but not enforced: "
+                f"gp_resource_manager is {self._reading.manager}, not group"
+            )
+        for name in self._lowered:
+            group = self._group(name)
+            if group["effective_now"] is False:
+                found.append(
+                    f"{name} still runs {group['running']} transactions; the lower concurrency holds as they end"
+                )
+        return found
+
+
+def not_stored(
+    planned: t.Mapping[str, Group | None],
+    found: t.Mapping[str, Group | None],
+    tablespaces: t.Mapping[str, int] | None = None,
+) -> list[str]:
+    """PURE: what an engine accepted and did not keep, as Greenplum 7 an io_limit without cgroup v2."""
+    said = []
+    for name, wanted in planned.items():
+        now = found.get(name)
+        for option, value in wanted.limits.items() if wanted and now else ():
+            kept = now.limits.get(option, value) if now else value
+            if not _group_values.is_same(option, kept, value, tablespaces):
+                said.append(f"group {name}: the engine took {option} {value} and shows {kept}")
+    return said
+
+
+def _concurrency(group: Group) -> int:
+    return int(group.limits["concurrency"])
+
+
+def shown(group: Group | None) -> dict[str, t.Any] | None:
+    """PURE: a group as the result has it: its limits, whole numbers as such, and its roles."""
+    if group is None:
+        return None
+    limits = {name: value if _group_values.is_text(name, value) else int(value) for name, value in group.limits.items()}
+    return {**limits, "roles": list(group.roles)}
+
+
+def privilege(step: Step, said: str, facts: EngineFacts) -> str:
+    """PURE: who may do a step that was refused.
+
+    Args:
+        step: The step.
+        said: What the engine said; where it names who may, nobody else may.
+        facts: Of this server: only roles that it has are named.
+    """
+    if step.kind == "assign":
+        if step.role in facts.superusers:
+            return "to move a superuser takes a superuser"
+        no = f", and {_MANAGED} alone is neither" if _MANAGED in facts.all_roles else ""
+        return f"to move a role takes a superuser or a role with CREATEROLE{no}"
+    if step.group == desired.ADMIN:
+        return f"{step.group} takes a superuser, on every engine"
+    managers = [name for name in _MANAGERS.get(facts.family, ()) if name in facts.all_roles]
+    if "must be superuser" in said or not managers:
+        return "it takes a superuser"
+    return f"it takes a superuser or a member of {' or '.join(managers)}"
+
+
+DEFINITION = Definition(run, ARGUMENT_SPEC)

@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PURE: options -> whom to signal and how; all sessions -> the verdict on each that was asked for.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import identity
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import ARGUMENT_SPEC as SELECTION_SPEC
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import Selection, waiting_time
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import parse as parse_selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import SignalPlan
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
+    CANCELLED,
+    GONE,
+    NOT_APPLICABLE,
+    SPARED,
+    TERMINATED,
+    Protection,
+    Verdict,
+    check,
+    protect,
+    seen_before,
+    still_there,
+)
+
+# One less than the engines' buffer: they cut the rest off, if need be in the middle of a character.
+MESSAGE_BYTES = 127
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": [CANCELLED, TERMINATED], "required": True},
+    "processes": {"type": "list", "elements": "dict"},
+    "match_all": {"type": "bool", "default": False},
+    "cancel_first": {"type": "bool", "default": False},
+    "grace_period": {"type": "str", "default": "10"},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "str", "default": "30"},
+    "max_victims": {"type": "int", "default": 20},
+    "victims": {"type": "str", "choices": ["all", "oldest", "newest", "all_but_oldest"], "default": "all"},
+    "protected_users": {"type": "list", "elements": "str", "default": ["gpadmin", "gpmon"]},
+    "allow_superusers": {"type": "bool", "default": False},
+    "protected_applications": {
+        "type": "list",
+        "elements": "str",
+        "default": ["gpbackup*", "gprestore*", "gpexpand*", "pg_dump*"],
+    },
+    "protected_application_users": {"type": "list", "elements": "str", "default": []},
+    "victim_message": {"type": "str"},
+    "ignore_survivors": {"type": "bool", "default": False},
+    "redact_literals": {"type": "bool", "default": False},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """The options, understood."""
+
+    selection: Selection
+    records: tuple[Backend, ...] | None
+    policy: Protection
+    plan: SignalPlan
+
+
+def parse(options: t.Mapping[str, t.Any]) -> Request:
+    """PURE: the options -> what is asked for.
+
+    Raises:
+        OptionError: An option cannot be used, or no criterion was given.
+    """
+    criteria = [name for name in SELECTION_SPEC if options.get(name) is not None]
+    positive = [name for name in criteria if not name.startswith("exclude_")]
+    if options["processes"] is not None and criteria:
+        raise OptionError("processes", f"cannot be combined with {criteria[0]}: the records are the choice")
+    if options["processes"] is None and not positive and not options["match_all"]:
+        raise OptionError(
+            "match_all", "no criterion was given; say whom (for example users, pids or states), or match_all: true"
+        )
+    if options["max_victims"] < 0:
+        raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
+    _check_message(options["victim_message"])
+    policy = Protection(
+        state=options["state"],
+        victims=options["victims"],
+        protected_users=tuple(options["protected_users"]),
+        protected_applications=tuple(options["protected_applications"]),
+        protected_application_users=tuple(options["protected_application_users"]),
+        allow_superusers=options["allow_superusers"],
+    )
+    check(policy)
+    records = options["processes"]
+    return Request(
+        selection=parse_selection(options),
+        records=None if records is None else tuple(seen_before(records, policy.state)),
+        policy=policy,
+        plan=SignalPlan(
+            state=policy.state,
+            cancel_first=options["cancel_first"],
+            grace_period=waiting_time("grace_period", options["grace_period"]),
+            wait=options["wait"],
+            wait_timeout=waiting_time("wait_timeout", options["wait_timeout"]),
+        ),
+    )
+
+
+def _check_message(message: str | None) -> None:
+    size = len((message or "").encode("utf-8", "surrogatepass"))
+    if size > MESSAGE_BYTES:
+        raise OptionError("victim_message", f"it has {size} bytes; the engines take {MESSAGE_BYTES}")
+
+
+def choose(
+    backends: t.Sequence[Backend],
+    request: Request,
+    options: t.Mapping[str, t.Any],
+    who: identity.Identities = identity.NOBODY,
+) -> list[Verdict]:
+    """PURE: all sessions -> the verdict on each that was asked for, those that are gone included.
+
+    Raises:
+        OptionError: O(session_ids) has a number that several sessions bear.
+    """
+    early: list[Verdict] = []
+    if request.records is None:
+        _check_numbers(options.get("session_ids") or (), who)
+        chosen = request.selection.choose(backends)
+        known = {backend.pid for backend in backends}
+        early = [
+            _not_listed(Backend(pid=pid, sess_id=0), who)
+            for pid in dict.fromkeys(options.get("pids") or ())
+            if pid not in known
+        ]
+    else:
+        chosen = []
+        now = {backend.pid: backend for backend in backends}
+        for record in request.records:
+            ended = still_there(record, now.get(record.pid), request.policy.state)
+            if record.pid in who.readers:
+                early.append(_not_listed(record, who))
+            elif ended is not None:
+                early.append(ended)
+            elif now[record.pid] not in chosen:
+                chosen.append(now[record.pid])
+    return protect(chosen, request.policy) + early
+
+
+def _not_listed(backend: Backend, who: identity.Identities) -> Verdict:
+    """On a process that is no session."""
+    if backend.pid not in who.readers:
+        return Verdict(backend, GONE, "no session with this pid is listed")
+    session = who.readers[backend.pid]
+    words = f"it is no session but a helper of one, process {session}, and ends with its statement; choose that one"
+    return Verdict(backend, NOT_APPLICABLE, words)
+
+
+def _check_numbers(numbers: t.Iterable[int], who: identity.Identities) -> None:
+    for number in numbers:
+        if number in who.shared:
+            pids = ", ".join(map(str, sorted(who.shared[number])))
+            raise OptionError(
+                "session_ids",
+                f"several sessions bear number {number}, processes {pids}: a login may give itself any number. Nothing "
+                "was sent; choose by pids",
+            )
+
+
+def spared(verdicts: t.Iterable[Verdict], reason: str) -> list[Verdict]:
+    """PURE: the verdicts when nobody is to be signalled after all."""
+    return [verdict if verdict.outcome else Verdict(verdict.backend, SPARED, reason) for verdict in verdicts]

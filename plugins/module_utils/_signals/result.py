@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PURE: verdicts and what became of them -> the victims, counts and diff of a result. Private to the collection."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import MDB, UNTRUSTED, Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import shown
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
+    ALIVE,
+    CANCELLED,
+    GONE,
+    REFUSED,
+    TERMINATED,
+    UNKNOWN,
+    Verdict,
+)
+
+QUERY_LENGTH = 1024
+
+
+def result(
+    verdicts: t.Sequence[Verdict],
+    endings: t.Mapping[int, Outcome],
+    engine: Engine,
+    options: t.Mapping[str, t.Any],
+) -> dict[str, t.Any]:
+    """PURE: the result of the module; without endings, what would happen."""
+    found = records(verdicts, endings, engine, options)
+    return {
+        "changed": any(victim["signalled"] is not False for victim in found),
+        "victims": found,
+        "counts": counts(found),
+        "engine": engine.shown,
+        "diff": diff(found),
+    }
+
+
+def records(
+    verdicts: t.Iterable[Verdict],
+    endings: t.Mapping[int, Outcome],
+    engine: Engine,
+    options: t.Mapping[str, t.Any],
+) -> list[dict[str, t.Any]]:
+    """PURE: the victims as the result has them."""
+    found = [
+        record(verdict, endings.get(verdict.backend.pid) if verdict.outcome is None else None, options)
+        for verdict in verdicts
+    ]
+    for victim in found:
+        if victim["outcome"] == REFUSED:
+            victim["reason"] += f"; {_privilege(engine, victim['is_superuser'] is True)}"
+    return found
+
+
+def _privilege(engine: Engine, is_superuser_s: bool) -> str:
+    """Who may signal such a session on this engine."""
+    if engine.interface == MDB:
+        return (
+            "mdb_toolkit signals for members of mdb_admin, and never a superuser's session; "
+            "a superuser can, with toolkit=native"
+        )
+    if is_superuser_s:
+        return "a superuser's session takes a superuser"
+    if engine.family != "gp6":
+        own = "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"
+    else:
+        own = (
+            "on this engine that takes a superuser, or the session's own role: "
+            "session_role can be that, where it was granted to the login role"
+        )
+    return "; ".join(part for part in (own, _toolkit_instead(engine)) if part)
+
+
+def _toolkit_instead(engine: Engine) -> str:
+    """How the managed service's functions could do what the engine's own refused."""
+    if engine.toolkit_state == "usable":
+        return "mdb_toolkit signals for members of mdb_admin: set toolkit to auto or mdb"
+    if engine.toolkit_state == UNTRUSTED:
+        return "mdb_toolkit signals for members of mdb_admin, and is not trusted here"
+    if engine.toolkit_state == "forbidden":
+        return "mdb_toolkit signals for members of mdb_admin, and this role may not use it"
+    if engine.family == "gp7":  # no service has it
+        return ""
+    where = "on this service" if engine.managed_slots else "on a managed service"
+    return (
+        f"{where} mdb_toolkit signals for members of mdb_admin, in the databases that have it: "
+        f"{engine.database} has not, set login_db to one of them"
+    )
+
+
+def record(verdict: Verdict, ending: Outcome | None, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """PURE: a session with what became of it; without an ending, what would."""
+    victim = dataclasses.asdict(verdict.backend)
+    for name in ("hidden", "waits_for_modes", "blocked_by", "blocks"):
+        del victim[name]
+    victim["query"] = shown(verdict.backend.query, QUERY_LENGTH, options["redact_literals"])
+    if ending is not None:
+        return {**victim, **dataclasses.asdict(ending)}
+    # In check mode, or not signalled: a victim-to-be counts as one.
+    return {
+        **victim,
+        "outcome": verdict.outcome or options["state"],
+        "reason": verdict.reason,
+        "signalled": verdict.outcome is None,
+        "sqlstate": None,
+    }
+
+
+def counts(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """PURE: how many victims had each outcome."""
+    return dict(collections.Counter(victim["outcome"] for victim in victims))
+
+
+def diff(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """PURE: the sessions before and after, a line each."""
+    before, after = [], []
+    for victim in victims:
+        line = f"{victim['pid']} {victim['usename']}@{victim['datname']} {victim['state']}\n"
+        before.append(line)
+        if victim["outcome"] == CANCELLED:
+            after.append(line.replace(" active\n", " idle\n"))
+        elif victim["outcome"] not in (TERMINATED, GONE):
+            after.append(line)
+    return {"before": "".join(before), "after": "".join(after)}
+
+
+def bad_outcomes(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """PURE: the outcomes with which not all was done."""
+    bad = (REFUSED, UNKNOWN)
+    # Without a wait nobody claims that they are gone.
+    return (*bad, ALIVE) if options["wait"] else bad
+
+
+def warnings(engine: Engine, options: t.Mapping[str, t.Any]) -> list[str]:
+    """PURE: what the engine will not do."""
+    function = engine.signal_functions.get(options["state"], "")
+    if not options["victim_message"] or function.split(".")[-1] in engine.message_functions:
+        return []
+    # On Greenplum 6 the engine's own functions signal no sessions of others.
+    who = f"those of role {engine.role}" if engine.family == "gp6" and not engine.is_superuser else "they"
+    native = f"; with toolkit=native {who} would get it" if engine.message_functions else ""
+    return [f"victim_message: {function} of this engine takes none, the victims get the engine's own{native}"]

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Arrows between the packages run down only, nobody stands on an operation, and what calls itself pure does no I/O."""
+
+from __future__ import annotations
+
+import ast
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+UTILS = ROOT / "plugins" / "module_utils"
+PREFIX = "ansible_collections.gpops.toolkit.plugins.module_utils."
+# A package, and those that it may import beside itself.
+BELOW = {
+    "_core": set(),
+    "_sessions": {"_core"},
+    "_signals": {"_core", "_sessions"},
+    "_policies": {"_core", "_sessions", "_signals"},
+    "_resource_groups": {"_core"},
+    "_admission": {"_core"},
+}
+IO = {"_core.connection", "_core.cluster", "psycopg2"}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(UTILS).with_suffix("").parts)
+
+
+TREES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(UTILS.rglob("*.py"))}
+OPERATIONS = {
+    name
+    for name, tree in TREES.items()
+    if any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFINITION" for node in tree.body)
+}
+
+
+def imported(nodes: t.Iterable[ast.stmt]) -> t.Iterator[str]:
+    """What is imported when the module runs, in its functions, too; what only types need is not."""
+    for node in nodes:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "t.TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}".removeprefix(PREFIX)
+                yield whole if whole in TREES else node.module.removeprefix(PREFIX)
+        else:
+            yield from imported(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+
+
+IMPORTS = {name: set(imported(tree.body)) for name, tree in TREES.items()}
+
+
+def reached(name: str) -> set[str]:
+    found: set[str] = set()
+    ahead = [name]
+    while ahead:
+        new = IMPORTS.get(ahead.pop(), set()) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def test_each_file_is_in_a_package() -> None:
+    assert {name.split(".")[0] for name in TREES} == set(BELOW)
+    assert {name for name in TREES if name.split(".")[1].startswith("gp_")} == OPERATIONS
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_arrows_run_down(name: str) -> None:
+    package = name.split(".", maxsplit=1)[0]
+    ours = {other for other in IMPORTS[name] if other in TREES}
+    assert {other.split(".")[0] for other in ours} <= BELOW[package] | {package}
+    assert ours & OPERATIONS == set()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, tree in TREES.items() if (ast.get_docstring(tree) or "").startswith("PURE")]
+)
+def test_what_is_pure_does_no_io(name: str) -> None:
+    assert reached(name) & IO == set()
