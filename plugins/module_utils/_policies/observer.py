@@ -13,6 +13,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import DeadlineExceeded
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import thresholds
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.journal import Journal
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as snapshots
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import visibility
@@ -50,20 +51,16 @@ class Observer:
 
     Attributes:
         moment: The sessions as they were last seen, or are supposed to be; V(none) if they must be looked at anew.
-        total: How many sessions there were at first; V(none) before the first look.
         locks_problem: Why the lock table is not known, or V(none).
     """
 
-    def __init__(
-        self, cluster: Cluster, policies: t.Sequence[Policy], acting: bool, say: t.Callable[[t.Iterable[str]], None]
-    ) -> None:
+    def __init__(self, cluster: Cluster, policies: t.Sequence[Policy], journal: Journal, acting: bool) -> None:
         self.moment: thresholds.Moment | None = None
-        self.total: int | None = None
         self.locks_problem: str | None = None
         self._cluster = cluster
         self._policies = policies
         self._acting = acting
-        self._say = say
+        self._journal = journal
         self._has_locks = False
         self._settled = True
 
@@ -78,9 +75,9 @@ class Observer:
             self._settled = True
         length = max(each.request.selection.query_length(QUERY_LENGTH) for each in self._policies)
         snapshot = snapshots.read(self._cluster, deadline, with_locks, length)
-        if self.total is None:
-            self.total = len(snapshot.backends)
-            self._say(visibility.warnings(engine, snapshot, with_locks=False))
+        if self._journal.total is None:
+            self._journal.total = len(snapshot.backends)
+            self._journal.say(visibility.warnings(engine, snapshot, with_locks=False))
         if with_locks:
             self.locks_problem = snapshot.locks_problem
         self._has_locks = with_locks

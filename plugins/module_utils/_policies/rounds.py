@@ -60,7 +60,7 @@ class Rounds:
         self._journal = journal
         self._acting = acting
         self._time = TimeBudget(cluster.deadline)
-        self._observer = Observer(cluster, policies, acting, journal.say)
+        self._observer = Observer(cluster, policies, journal, acting)
 
     def run(self) -> None:
         """Apply the policies, as far as guards and the cluster let it.
@@ -135,10 +135,7 @@ class Rounds:
         """What the policy does now; what that takes while it waits for quiet is a part of that wait."""
         free = max(0.0, quiet_until - time.monotonic()) if quiet_until else 0.0
         with self._time.spend(free=free) as deadline:
-            try:
-                moment = self._observer.look(policy, deadline)
-            finally:
-                self._journal.total = self._observer.total
+            moment = self._observer.look(policy, deadline)
             with deadline.enforced(policy.request.selection.too_slow, LEAST_SECONDS):
                 found = choose(moment.backends, policy.request, policy.options, moment.who)
             step = decide(policy, moment, found, self._journal.history, account.tried)
@@ -151,7 +148,7 @@ class Rounds:
         if not step.now:
             return None
         number = self._journal.history.sessions_with(step.now)
-        return over_share(number, self._observer.total or 0, self._options["max_share"])
+        return over_share(number, self._journal.total or 0, self._options["max_share"])
 
     def _end(self, policy: Policy, account: PolicyAccount, step: Step) -> None:
         """End the sessions of a step, or suppose so."""
@@ -182,10 +179,9 @@ class Rounds:
 
     def _signal(self, policy: Policy, step: Step) -> dict[int, Outcome]:
         plan = policy.request.plan
-        waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
         self._journal.say(warnings(self._cluster.engine, policy.options))
         try:
-            with self._time.spend(waits) as deadline:
+            with self._time.spend(plan.longest_wait) as deadline:
                 sender = SignalSender(self._cluster, deadline, policy.options["victim_message"])
                 return signal_all(sender, step.now, plan)
         except GpopsError as error:

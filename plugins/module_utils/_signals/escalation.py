@@ -77,6 +77,11 @@ class SignalPlan:
     wait: bool = True
     wait_timeout: float = 30.0
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that it may take to see what became of all, on top of the statements themselves."""
+        return (self.grace_period if self.cancel_first else 0.0) + (self.wait_timeout if self.wait else 0.0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:

@@ -46,12 +46,11 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         The result as M(gpops.toolkit.gp_backend) documents it, and warnings.
 
     Raises:
-        GpopsError: In plain words, with the done result once something may have been signalled.
+        GpopsError: In plain words, with the whole result once something may have been signalled.
     """
     request = parse(options)
     plan = request.plan
-    waits = (plan.grace_period if plan.cancel_first else 0.0) + (plan.wait_timeout if plan.wait else 0.0)
-    deadline = Deadline(options["timeout"] + waits)
+    deadline = Deadline(options["timeout"] + plan.longest_wait)
     outcomes: dict[int, Outcome] = {}
     with connect(options, *needs_of_messages(options)) as cluster:
         engine = cluster.engine
