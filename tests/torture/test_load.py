@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as plans
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Plan, Step
 from integration.cluster import Cluster, Scene
 from integration.run_module import Outcome, run_measured, run_module
@@ -149,7 +149,7 @@ def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> Plan:
         superusers=frozenset(["gpadmin"]),
         all_roles=frozenset(["gpadmin"]),
     )
-    return _groups.plan(now, desired.parse(wishes, single=False), facts)
+    return plans.plan(now, desired.parse(wishes, single=False), facts)
 
 
 def test_a_plan_for_many_groups() -> None:

@@ -23,8 +23,8 @@ from pathlib import Path
 import psycopg2
 import psycopg2.extensions
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as _visit
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as _connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as clusters
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as connections
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
@@ -77,8 +77,8 @@ def line_of(cluster: Cluster, role: str, toolkit: str) -> sender.SignalSender:
         "timeout": 60.0,
         "toolkit": toolkit,
     }
-    connection = _connection.Connection(options, Deadline(60))
-    there = _visit.Cluster(connection, engine.probe(connection, toolkit), Deadline(60))
+    connection = connections.Connection(options, Deadline(60))
+    there = clusters.Cluster(connection, engine.probe(connection, toolkit), Deadline(60))
     return sender.SignalSender(there, Deadline(3600))
 
 
@@ -86,7 +86,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the check, as somebody might one day: by pid alone."""
 
     def statement(self: sender.SignalSender, victims: t.Sequence[Backend], state: str) -> t.Any:
-        sql = _connection.sql
+        sql = connections.sql
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
         return sql.SQL(

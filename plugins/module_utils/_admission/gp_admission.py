@@ -40,7 +40,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """Let in whom the options say.
 
     Args:
-        options: Validated by the argument specs of this module and of _connection.
+        options: Validated by the argument specs of this module and of the connection.
         check_mode: Plan, and send nothing that changes anything.
 
     Returns:

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as engines
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
@@ -28,9 +28,9 @@ class Cluster:
     """
 
     connection: Connection
-    engine: _engine.Engine
+    engine: engines.Engine
     deadline: Deadline
-    source: str = _engine.NATIVE
+    source: str = engines.NATIVE
     _left: bool = dataclasses.field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Cluster:
     @property
     def full_group(self) -> str:
         """What to say when a statement waited in vain for a slot of the role's own resource group."""
-        return _engine.full_group_message(self.engine, self.connection.role)
+        return engines.full_group_message(self.engine, self.connection.role)
 
     @property
     def activity_columns(self) -> frozenset[str]:
@@ -48,9 +48,9 @@ class Cluster:
 
     def look_closer(self) -> bool:
         """From now on read the process list by the service's function, which shows more; false if there is none."""
-        if self.source == _engine.MDB or _engine.MDB not in self.engine.activity:
+        if self.source == engines.MDB or engines.MDB not in self.engine.activity:
             return False
-        self.source = _engine.MDB
+        self.source = engines.MDB
         return True
 
     def execute(self, statement: t.Any, deadline: Deadline, source: str | None = None, share: float = 1.0) -> Rows:
@@ -91,7 +91,7 @@ def connect(options: t.Mapping[str, t.Any], *needs: str, changes: bool = False) 
     connection = Connection(options, deadline)
     cluster: Cluster | None = None
     try:
-        cluster = Cluster(connection, _engine.probe(connection, options["toolkit"], needs), deadline)
+        cluster = Cluster(connection, engines.probe(connection, options["toolkit"], needs), deadline)
         if changes and cluster.engine.utility_mode:
             raise GpopsError(
                 f"this is a session in utility mode on {connection.where}: it would change the catalog of the "
@@ -101,6 +101,6 @@ def connect(options: t.Mapping[str, t.Any], *needs: str, changes: bool = False) 
         yield cluster
     except GroupFull as error:
         engine = None if cluster is None else cluster.engine
-        raise GpopsError(_engine.full_group_message(engine, connection.role), **error.result) from None
+        raise GpopsError(engines.full_group_message(engine, connection.role), **error.result) from None
     finally:
         (connection if cluster is None else cluster.connection).close()

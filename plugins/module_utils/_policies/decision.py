@@ -43,15 +43,17 @@ class Step:
     refused: str | None = None
 
 
-def step(rule: Policy, moment: thresholds.Moment, found: t.Sequence[Verdict], past: SignalHistory, number: int) -> Step:
-    """What the rule does with this moment.
+def step(
+    policy: Policy, moment: thresholds.Moment, found: t.Sequence[Verdict], past: SignalHistory, number: int
+) -> Step:
+    """What the policy does with this moment.
 
     Args:
         found: What its selection and protection say of the moment's sessions.
         past: Of the run.
         number: How many sessions this policy tried to signal before.
     """
-    state = rule.request.policy.state
+    state = policy.request.protection.state
     verdicts = [
         Verdict(verdict.backend, SPARED, _AGAIN)
         if verdict.outcome is None and past.has_tried(state, verdict.backend)
@@ -59,18 +61,17 @@ def step(rule: Policy, moment: thresholds.Moment, found: t.Sequence[Verdict], pa
         for verdict in found
     ]
     eligible = tuple(verdict.backend for verdict in verdicts if verdict.outcome is None)
-    left = rule.options["max_victims"] - number
-    if rule.goal is not None:
+    left = policy.options["max_victims"] - number
+    if policy.goal is not None:
         # Who was signalled and is still there will not be there for long: nobody ends in its place.
         ending = [backend for backend in moment.backends if past.is_ending(state, backend)]
-        return _step_to_goal(rule.goal, moment, after(moment, ending, state), verdicts, eligible, left)
+        return _step_to_goal(policy.goal, moment, after(moment, ending, state), verdicts, eligible, left)
     there = [verdict for verdict in verdicts if verdict.outcome not in (GONE, NOT_APPLICABLE)]
-    relieved = None if rule.quiet_for is None else not there
+    relieved = None if policy.quiet_for is None else not there
     why = _who_is_left(there)
     if len(eligible) > left:
         refused = (
-            f"{len(eligible)} sessions would be {rule.request.policy.state}, {left} of max_victims "
-            f"{rule.options['max_victims']} are left"
+            f"{len(eligible)} sessions would be {state}, {left} of max_victims {policy.options['max_victims']} are left"
         )
         return Step((), tuple(spared(verdicts, "over max_victims")), relieved, why, refused)
     return Step(eligible, tuple(verdicts), relieved, why)

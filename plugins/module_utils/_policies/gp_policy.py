@@ -34,7 +34,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """Apply the policies.
 
     Args:
-        options: Validated by the argument specs of this module and of _connection.
+        options: Validated by the argument specs of this module and of the connection.
         check_mode: Decide, and send nothing, whatever the mode.
 
     Returns:

@@ -140,7 +140,7 @@ class Journal:
         """The outcome of a policy that came to its end."""
         account = self.account(policy)
         number = sum(victim["signalled"] is not False for victim in account.hit)
-        state = policy.request.policy.state
+        state = policy.request.protection.state
         if not account.tried:
             account.outcome, account.reason = NOTHING, "no session is to end"
         elif not number:
@@ -197,7 +197,7 @@ class Journal:
         return {
             "name": policy.name,
             "why": policy.options["why"],
-            "state": policy.request.policy.state,
+            "state": policy.request.protection.state,
             "outcome": account.outcome,
             "reason": account.reason,
             "relieved": account.relieved,

@@ -141,7 +141,7 @@ class Rounds:
             step = decide(policy, moment, found, self._journal.history, account.tried)
         account.relieved = step.relieved
         chosen = [verdict for verdict in step.verdicts if verdict.backend in step.now]
-        self._journal.say(unprotected_names(chosen, policy.request.policy))
+        self._journal.say(unprotected_names(chosen, policy.request.protection))
         return step
 
     def _over_share(self, step: Step) -> str | None:
@@ -152,7 +152,7 @@ class Rounds:
 
     def _end(self, policy: Policy, account: PolicyAccount, step: Step) -> None:
         """End the sessions of a step, or suppose so."""
-        state = policy.request.policy.state
+        state = policy.request.protection.state
         moment = t.cast(Moment, self._observer.moment)
         outcomes: dict[int, Outcome] = {}
         if self._acting:

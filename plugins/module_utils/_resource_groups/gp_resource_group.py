@@ -19,7 +19,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog, desired, plan
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as group_options
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
 
 _ENTRY: dict[str, t.Any] = {
@@ -51,7 +51,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     """Make the resource groups what the options say.
 
     Args:
-        options: Validated by the argument specs of this module and of _connection.
+        options: Validated by the argument specs of this module and of the connection.
         check_mode: Plan, and send nothing.
 
     Returns:
@@ -256,7 +256,7 @@ def not_stored(
         now = found.get(name)
         for option, value in wanted.limits.items() if wanted and now else ():
             kept = now.limits.get(option, value) if now else value
-            if not _group_values.is_same(option, kept, value, tablespaces):
+            if not group_options.is_same(option, kept, value, tablespaces):
                 said.append(f"group {name}: the engine took {option} {value} and shows {kept}")
     return said
 
@@ -269,7 +269,7 @@ def shown(group: Group | None) -> dict[str, t.Any] | None:
     """PURE: a group as the result has it: its limits, whole numbers as such, and its roles."""
     if group is None:
         return None
-    limits = {name: value if _group_values.is_text(name, value) else int(value) for name, value in group.limits.items()}
+    limits = {name: value if group_options.is_text(name, value) else int(value) for name, value in group.limits.items()}
     return {**limits, "roles": list(group.roles)}
 
 

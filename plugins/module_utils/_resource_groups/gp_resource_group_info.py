@@ -39,7 +39,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     """Read the resource groups.
 
     Args:
-        options: Validated by the argument specs of this module and of _connection.
+        options: Validated by the argument specs of this module and of the connection.
 
     Returns:
         The result as M(gpops.toolkit.gp_resource_group_info) documents it, and warnings.

@@ -57,7 +57,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         verdicts = _look(cluster, request, options)
         _check_cap(verdicts, options)
         told = toolkit_warnings(engine) + warnings(engine, options)
-        told += unprotected_names(verdicts, request.policy)
+        told += unprotected_names(verdicts, request.protection)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
             sender = SignalSender(cluster, deadline, options["victim_message"])

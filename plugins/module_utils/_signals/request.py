@@ -64,7 +64,7 @@ class Request:
 
     selection: Selection
     records: tuple[Backend, ...] | None
-    policy: Protection
+    protection: Protection
     plan: SignalPlan
 
 
@@ -85,7 +85,7 @@ def parse(options: t.Mapping[str, t.Any]) -> Request:
     if options["max_victims"] < 0:
         raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
     _check_message(options["victim_message"])
-    policy = Protection(
+    protection = Protection(
         state=options["state"],
         victims=options["victims"],
         protected_users=tuple(options["protected_users"]),
@@ -93,14 +93,14 @@ def parse(options: t.Mapping[str, t.Any]) -> Request:
         protected_application_users=tuple(options["protected_application_users"]),
         allow_superusers=options["allow_superusers"],
     )
-    check(policy)
+    check(protection)
     records = options["processes"]
     return Request(
         selection=parse_selection(options),
-        records=None if records is None else tuple(seen_before(records, policy.state)),
-        policy=policy,
+        records=None if records is None else tuple(seen_before(records, protection.state)),
+        protection=protection,
         plan=SignalPlan(
-            state=policy.state,
+            state=protection.state,
             cancel_first=options["cancel_first"],
             grace_period=waiting_time("grace_period", options["grace_period"]),
             wait=options["wait"],
@@ -140,14 +140,14 @@ def choose(
         chosen = []
         now = {backend.pid: backend for backend in backends}
         for record in request.records:
-            ended = still_there(record, now.get(record.pid), request.policy.state)
+            ended = still_there(record, now.get(record.pid), request.protection.state)
             if record.pid in who.readers:
                 early.append(_not_listed(record, who))
             elif ended is not None:
                 early.append(ended)
             elif now[record.pid] not in chosen:
                 chosen.append(now[record.pid])
-    return protect(chosen, request.policy) + early
+    return protect(chosen, request.protection) + early
 
 
 def _not_listed(backend: Backend, who: identity.Identities) -> Verdict:

@@ -26,7 +26,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, interruption
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import module as _module
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import module as modules
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
@@ -329,10 +329,10 @@ class Module:
 def test_a_module_ends_with_its_result(
     operation: Operation, status: int, breaks: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_module, "_Module", lambda **_options: Module())
-    monkeypatch.setattr(_module, "warn", broken if breaks == "warn" else lambda _text: None)
+    monkeypatch.setattr(modules, "_Module", lambda **_options: Module())
+    monkeypatch.setattr(modules, "warn", broken if breaks == "warn" else lambda _text: None)
     with pytest.raises(SystemExit) as ended:
-        _module.run_module(Definition(operation))
+        modules.run_module(Definition(operation))
     printed = json.loads(capsys.readouterr().out)
     assert ended.value.code == status
     assert printed["victims"] == VICTIMS
@@ -350,7 +350,7 @@ def test_an_alarm_breaks_off_what_is_only_computed() -> None:
 def test_the_log_of_the_system_has_no_secret_and_takes_every_text(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr(AnsibleModule, "log", lambda _self, msg, log_args: written.append((msg, log_args)))
-    module = object.__new__(_module._Module)
+    module = object.__new__(modules._Module)
     params = {"connect_params": str({"password": "s3cret"}), "users": "a\0b"}
     module.log("Invoked with " + " ".join(f"{name}={value}" for name, value in params.items()), log_args=params)
     assert written == [
@@ -365,5 +365,5 @@ def test_no_option_but_the_password_is_secret() -> None:
     """Of what is secret Ansible hides each occurrence, also of a port or a number of seconds."""
     secret = [name for name, option in ARGUMENT_SPEC.items() if option.get("no_log")]
     assert secret == ["login_password"]
-    specs = Path(_module.__file__).resolve().parents[2].glob("roles/*/meta/argument_specs.yml")
+    specs = Path(modules.__file__).resolve().parents[2].glob("roles/*/meta/argument_specs.yml")
     assert [path for path in specs if "no_log" in path.read_text(encoding="utf-8")] == []

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission import catalog, gp_admission
-from ansible_collections.gpops.toolkit.plugins.module_utils._admission import plan as _admissions
+from ansible_collections.gpops.toolkit.plugins.module_utils._admission import plan as plans
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission.plan import Admission, Server, Subject
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from hypothesis import given
@@ -36,12 +36,12 @@ def wish(
     databases: t.Sequence[t.Mapping[str, t.Any]] | None = None,
     roles: t.Sequence[t.Mapping[str, t.Any]] | None = None,
     **more: bool,
-) -> _admissions.DesiredState:
-    return _admissions.parse(databases, roles, **more)
+) -> plans.DesiredState:
+    return plans.parse(databases, roles, **more)
 
 
 def plan(server: Server = AS_ADMIN, **wishes: t.Any) -> dict[str, Admission]:
-    return {target.subject.name: target.after for target in _admissions.plan(server, wish(**wishes)) if target.changes}
+    return {target.subject.name: target.after for target in plans.plan(server, wish(**wishes)) if target.changes}
 
 
 def limit(name: str, connection_limit: int) -> dict[str, t.Any]:
@@ -144,13 +144,13 @@ def test_more_room_is_no_lockout_even_if_it_is_too_little() -> None:
 
 def test_the_login_role_comes_last() -> None:
     roles = [{"name": "ops", "login": False}, limit("etl", 1)]
-    targets = _admissions.plan(SERVER, wish([limit("mart", 1)], roles, allow_lockout=True))
+    targets = plans.plan(SERVER, wish([limit("mart", 1)], roles, allow_lockout=True))
     assert [target.subject.name for target in targets] == ["mart", "etl", "ops"]
 
 
 def said(**wishes: t.Any) -> list[str]:
     wanted = wish(**wishes)
-    return _admissions.warnings(_admissions.plan(AS_ADMIN, wanted), wanted)
+    return plans.warnings(plans.plan(AS_ADMIN, wanted), wanted)
 
 
 def test_what_the_operator_should_know() -> None:
@@ -201,12 +201,12 @@ def test_what_was_changed_can_be_put_back(
     entries = [{"name": name, "login": data.draw(st.booleans()), "connection_limit": closed} for name in chosen]
     free = {"allow_lockout": True, "allow_superusers": True}
     before = server({})
-    targets = _admissions.plan(before, wish([limit("*", closed)], entries, **free))
+    targets = plans.plan(before, wish([limit("*", closed)], entries, **free))
     after = server({(target.kind, target.subject.name): target.after for target in targets})
-    again = _admissions.plan(after, wish([limit("*", closed)], entries, **free))
+    again = plans.plan(after, wish([limit("*", closed)], entries, **free))
     assert not any(target.changes for target in again)
-    restored = {kind: _admissions.restoring(targets, kind) for kind in ("databases", "roles")}
-    back = _admissions.plan(after, wish(restored["databases"], restored["roles"], **free))
+    restored = {kind: plans.restoring(targets, kind) for kind in ("databases", "roles")}
+    back = plans.plan(after, wish(restored["databases"], restored["roles"], **free))
     now = {(target.kind, target.subject.name): target.after for target in [*targets, *back]}
     assert server(now) == before
 
@@ -230,5 +230,5 @@ def test_what_was_changed_can_be_put_back(
     ],
 )
 def test_who_may_is_told_of_what_was_refused(wishes: dict[str, t.Any], roles: tuple[str, ...], words: str) -> None:
-    target = _admissions.plan(AS_ADMIN, wish(**wishes))[0]
+    target = plans.plan(AS_ADMIN, wish(**wishes))[0]
     assert gp_admission.privilege(target, roles) == words

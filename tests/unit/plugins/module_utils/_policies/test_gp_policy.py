@@ -27,13 +27,14 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     StatementError,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy, guard_checks, observer, rounds
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy as _policies
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy as policy_module
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.engines import engine
+from unit.sessions import active
 
 ENGINE = engine(
     "gp6",
@@ -44,21 +45,7 @@ ENGINE = engine(
 
 
 def session(pid: int, **more: t.Any) -> Backend:
-    values: dict[str, t.Any] = {
-        "pid": pid,
-        "sess_id": 100 + pid,
-        "usename": "sammy",
-        "datname": "sales",
-        "application_name": "etl",
-        "state": "active",
-        "is_superuser": False,
-        "backend_start": f"start {pid}",
-        "query_start": f"query {pid}",
-        "state_age": float(pid),
-        "blocked_by": (),
-        **more,
-    }
-    return Backend(**values)
+    return active(pid, **{"state_age": float(pid), **more})
 
 
 GOES_ON: dict[str, t.Any] = {"blocked_by": (), "waiting": False, "waiting_reason": None}
@@ -210,7 +197,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def options(*policies: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
     defaults = {name: spec.get("default") for name, spec in {**ARGUMENT_SPEC, **gp_policy.ARGUMENT_SPEC}.items()}
-    one = {name: spec.get("default") for name, spec in _policies.OPTIONS.items()}
+    one = {name: spec.get("default") for name, spec in policy_module.OPTIONS.items()}
     rules = [
         {**one, "name": f"p{number}", "state": "terminated", "wait_timeout": "0", "grace_period": "0", **policy}
         for number, policy in enumerate(policies)
@@ -579,7 +566,7 @@ def test_the_model_is_a_line() -> None:
 )
 def test_a_maximum_of_connections_that_comes_too_late_is_a_warning(maximum: str, managed: bool, warned: bool) -> None:
     """The managed Greenplum 6 keeps twice as many connections from ordinary roles."""
-    rules = _policies.parse(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
+    rules = policy_module.parse(options({"name": "room", "max_connections": maximum}, {"max_held_up": 1})["policies"])
     said = rounds.too_late(rules, dataclasses.replace(ENGINE, managed_slots=managed))
     assert len(said) == warned
     assert all(words.startswith("policy room: max_connections allows ") for words in said)

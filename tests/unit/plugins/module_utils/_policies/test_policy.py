@@ -22,28 +22,13 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend im
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import request
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.sessions import active
 
 PIDS = range(1, 7)
 
 
 def session(pid: int, **more: t.Any) -> Backend:
-    values: dict[str, t.Any] = {
-        "pid": pid,
-        "sess_id": 100 + pid,
-        "usename": "sammy",
-        "datname": "sales",
-        "application_name": "etl",
-        "state": "active",
-        "is_superuser": False,
-        "backend_start": f"start {pid}",
-        "query_start": f"query {pid}",
-        "query_age": 100.0,
-        "state_age": 100.0,
-        "blocked_by": (),
-        "blocks": (),
-        **more,
-    }
-    return Backend(**values)
+    return active(pid, **{"query_age": 100.0, "state_age": 100.0, "blocks": (), **more})
 
 
 def moment(*backends: Backend) -> thresholds.Moment:

@@ -11,8 +11,8 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as group_options
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as plans
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import DesiredState
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Plan, Step
 
@@ -82,7 +82,7 @@ def wishes(*entries: dict[str, t.Any], **task: t.Any) -> DesiredState:
 
 
 def plan(*entries: dict[str, t.Any], now: t.Iterable[Group] = (), family: str = "gp6", **task: t.Any) -> Plan:
-    return _groups.plan(groups(*now, family=family), wishes(*entries, **task), facts(family))
+    return plans.plan(groups(*now, family=family), wishes(*entries, **task), facts(family))
 
 
 def words(step: Step) -> str:
@@ -217,7 +217,7 @@ def test_what_is_understood() -> None:
     ],
 )
 def test_what_is_written_as_a_string(option: str, text: str, expected: bool) -> None:
-    assert _group_values.is_text(option, text) is expected
+    assert group_options.is_text(option, text) is expected
 
 
 # Options of this engine
@@ -674,7 +674,7 @@ def test_our_own_role_is_not_moved_where_nothing_runs(
     now["default_group"] = group("default_group", concurrency="0")
     known = facts(role_group="mine")
     with pytest.raises(OptionError) as caught:
-        _groups.plan(now, wishes(*entries, **task), known)
+        plans.plan(now, wishes(*entries, **task), known)
     assert caught.value.result == {"option": option}
     assert "this would lock you out: your role 'ops' would go to group" in caught.value.message
-    assert _groups.plan(now, wishes(*entries, allow_lockout=True, **task), known).steps
+    assert plans.plan(now, wishes(*entries, allow_lockout=True, **task), known).steps

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired as _group_wishes
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import desired as desired_states
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import model
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as _group_values
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as _groups
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as group_options
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import plan as plans
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Step
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,7 +99,7 @@ def rendered(step: Step) -> GroupStatement:
 
 
 def value(option: str, text: str) -> Value:
-    assert _group_values.is_text(option, text) == (option in TEXTS)
+    assert group_options.is_text(option, text) == (option in TEXTS)
     return Value("string" if option in TEXTS else "int", text)
 
 
@@ -166,7 +166,7 @@ def _engine(profile: Profile, declared: dict[str, dict[str, t.Any]], owners: dic
     return engine
 
 
-def wish_lists(profile: Profile) -> st.SearchStrategy[_group_wishes.DesiredState]:
+def wish_lists(profile: Profile) -> st.SearchStrategy[desired_states.DesiredState]:
     absent = st.just({"state": "absent"})
     present = limits(profile)
     entries = st.dictionaries(
@@ -178,11 +178,11 @@ def wish_lists(profile: Profile) -> st.SearchStrategy[_group_wishes.DesiredState
 
 def _wishes(
     entries: dict[str, dict[str, t.Any]], owners: dict[str, str], purge: bool, purge_roles: bool
-) -> _group_wishes.DesiredState:
+) -> desired_states.DesiredState:
     listed: list[dict[str, t.Any]] = []
     for name, entry in entries.items():
         absent = "state" in entry
-        if absent and name in _group_wishes.BUILT_IN:
+        if absent and name in desired_states.BUILT_IN:
             continue
         roles = [
             role for role, owner in owners.items() if owner == name and (name != "admin_group" or role == "gpadmin")
@@ -191,7 +191,7 @@ def _wishes(
     drops = purge or any("state" in entry for entry in listed)
     takers = [entry["name"] for entry in listed if "state" not in entry and entry["name"] != "admin_group"]
     taker = takers[0] if takers else "default_group"
-    return _group_wishes.parse(
+    return desired_states.parse(
         listed,
         single=False,
         purge=purge,
@@ -202,7 +202,7 @@ def _wishes(
     )
 
 
-def end_is_legal(engine: Engine, wishes: _group_wishes.DesiredState) -> bool:
+def end_is_legal(engine: Engine, wishes: desired_states.DesiredState) -> bool:
     """Written down once more, with the model as the judge: put everything there at once, then touch each group."""
     profile = engine.profile
     groups = dict(engine.state.groups)
@@ -238,14 +238,14 @@ def as_stored(group: model.Group) -> model.Group:
     return replace(group, limits={**group.limits, "io_limit": normalised(group.limits["io_limit"])})
 
 
-def check(engine: Engine, wishes: _group_wishes.DesiredState, stop: int) -> None:
+def check(engine: Engine, wishes: desired_states.DesiredState, stop: int) -> None:
     known = facts(engine.profile)
     if not end_is_legal(engine, wishes):
         with pytest.raises(OptionError):
-            _groups.plan(engine.groups(), wishes, known)
+            plans.plan(engine.groups(), wishes, known)
         return
     try:
-        plan = _groups.plan(engine.groups(), wishes, known)
+        plan = plans.plan(engine.groups(), wishes, known)
     except OptionError as error:
         if WITHOUT_ORDER not in error.message:
             raise
@@ -259,14 +259,14 @@ def check(engine: Engine, wishes: _group_wishes.DesiredState, stop: int) -> None
             half_way.play(step)
     expected = {**plan.after, **untouched}
     assert engine.groups() == {name: as_stored(group) for name, group in expected.items() if group is not None}
-    assert _groups.plan(engine.groups(), wishes, known).steps == ()
+    assert plans.plan(engine.groups(), wishes, known).steps == ()
     # A task that broke off is finished by the next one.
-    for step in _groups.plan(half_way.groups(), wishes, known).steps:
+    for step in plans.plan(half_way.groups(), wishes, known).steps:
         half_way.play(step)
     assert half_way.limits() == engine.limits()
 
 
-def check_deadlock(engine: Engine, wishes: _group_wishes.DesiredState) -> None:
+def check_deadlock(engine: Engine, wishes: desired_states.DesiredState) -> None:
     """Nothing can be lent: nobody who is to have a percentage has more than one."""
     assert engine.profile.cpu_sums
     for desired in wishes.desired:
@@ -282,7 +282,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 def test_plans_are_legal_complete_and_final(profile: Profile) -> None:
     @settings(max_examples=700, deadline=None)
     @given(engines(profile), wish_lists(profile), st.integers(0, 8))
-    def holds(engine: Engine, wishes: _group_wishes.DesiredState, stop: int) -> None:
+    def holds(engine: Engine, wishes: desired_states.DesiredState, stop: int) -> None:
         check(engine, wishes, stop)
 
     holds()
@@ -309,6 +309,6 @@ def test_cores_and_percentages_change_hands(profile: Profile) -> None:
     def holds(now: dict[str, dict[str, t.Any]], then: dict[str, dict[str, t.Any]], stop: int) -> None:
         engine = _engine(profile, now, {})
         entries = [{"name": name, **options} for name, options in then.items()]
-        check(engine, _group_wishes.parse(entries, single=False, allow_lockout=True), stop)
+        check(engine, desired_states.parse(entries, single=False, allow_lockout=True), stop)
 
     holds()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import identity
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as snapshots
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,12 +86,12 @@ def test_no_login_from_elsewhere_is_ever_left_out(honest: list[int], forgers: li
         row(1000 + n, 100 + number, second, usename="sammy" if same else "billy")
         for n, (second, number, same) in enumerate(forgers)
     ]
-    snapshot = _processes.snapshot_from([{**each, "state": "idle", "query": ""} for each in with_all(rows)], TABLE)
+    snapshot = snapshots.snapshot_from([{**each, "state": "idle", "query": ""} for each in with_all(rows)], TABLE)
     assert {backend.pid for backend in snapshot.backends} == {each["pid"] for each in rows}
     assert all(backend.blocked_by == () for backend in snapshot.backends)
 
 
-TABLE = _processes.LockTable()
+TABLE = snapshots.LockTable()
 
 
 def with_all(rows: t.Iterable[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
@@ -99,8 +99,8 @@ def with_all(rows: t.Iterable[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]
         yield {**dict.fromkeys(("role_group", "is_superuser")), **each}
 
 
-def lock(pid: int | None, granted: bool, number: int, segment: int = -1, **more: t.Any) -> _processes.LockRow:
-    return _processes.LockRow(
+def lock(pid: int | None, granted: bool, number: int, segment: int = -1, **more: t.Any) -> snapshots.LockRow:
+    return snapshots.LockRow(
         session=number,
         pid=pid,
         tag=f"{segment}/t",
@@ -117,7 +117,7 @@ def test_a_forged_number_blames_nobody_else() -> None:
     for each in rows:
         each.update(state="active", query="SELECT 1", query_age=1.0)
     locks = [lock(2, True, 77, writer=False), *(lock(n, False, n) for n in range(20, 24))]
-    found = {b.pid: b for b in _processes.snapshot_from(rows, _processes.LockTable(tuple(locks))).backends}
+    found = {b.pid: b for b in snapshots.snapshot_from(rows, snapshots.LockTable(tuple(locks))).backends}
     assert found[2].blocks == (20, 21, 22, 23)
     assert found[1].blocks == ()
     assert (found[1].kind, found[2].kind, found[20].kind) == ("session", "utility", "session")
@@ -125,5 +125,5 @@ def test_a_forged_number_blames_nobody_else() -> None:
 
 def test_who_holds_a_lock_without_segments_is_in_utility_mode() -> None:
     rows = [{**each, "state": "active", "query": "x"} for each in with_all([row(1, 10)])]
-    table = _processes.LockTable((lock(1, True, 10, writer=False),))
-    assert _processes.snapshot_from(rows, table).backends[0].kind == "utility"
+    table = snapshots.LockTable((lock(1, True, 10, writer=False),))
+    assert snapshots.snapshot_from(rows, table).backends[0].kind == "utility"

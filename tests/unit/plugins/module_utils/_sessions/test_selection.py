@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import DeadlineExceeded, OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection as _selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection as selections
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import LONGEST, needed
 from hypothesis import given
@@ -27,7 +27,7 @@ QUERIES = ["SELECT 1", "select * from orders", "VACUUM orders", "INSERT INTO t V
 REGEXES = ["(?i)^select", "orders", "^VACUUM", "'x'", "$"]
 AGES = [0.0, 0.5, 59.9, 60.0, 61.0, 3600.0, 86400.0]
 DURATIONS = {"0": 0, "60": 60, "60s": 60, "1m": 60, "0.5": 0.5, "1h": 3600, "1d": 86400}
-STATES = [None, *_selection.STATES]
+STATES = [None, *selections.STATES]
 MODES = ("AccessExclusiveLock", "ShareLock", "ExclusiveLock")
 REASONS = [None, "lock", "resource_group", "resource_queue", "replication", "other"]
 
@@ -71,7 +71,7 @@ VALUES: dict[str, st.SearchStrategy[t.Any]] = {
     "application_names": name_lists,
     "resource_groups": name_lists,
     "client_addresses": st.lists(st.sampled_from(NETWORKS), max_size=3),
-    "states": st.lists(st.sampled_from(_selection.STATES), max_size=3),
+    "states": st.lists(st.sampled_from(selections.STATES), max_size=3),
     "waiting_for": st.lists(st.sampled_from(["lock", "resource_group", "replication", "any"]), max_size=2),
     "waits_for_modes": st.lists(st.sampled_from(MODES), max_size=2),
     "query_regex": st.sampled_from(REGEXES),
@@ -147,40 +147,40 @@ def naive(options: t.Mapping[str, t.Any], row: Backend) -> bool:
 
 @given(st.fixed_dictionaries({}, optional=VALUES), st.lists(backends, max_size=6))
 def test_selection_is_the_naive_predicate(options: dict[str, t.Any], rows: list[Backend]) -> None:
-    assert _selection.parse(options).choose(rows) == [row for row in rows if naive(options, row)]
+    assert selections.parse(options).choose(rows) == [row for row in rows if naive(options, row)]
 
 
 @given(st.fixed_dictionaries({}, optional=VALUES), backends)
 def test_reason_names_an_option_that_was_given(options: dict[str, t.Any], row: Backend) -> None:
-    reason = _selection.parse(options).why_not(row)
+    reason = selections.parse(options).why_not(row)
     assert reason is None or reason in options
 
 
 def test_every_option_is_generated() -> None:
-    assert set(VALUES) == set(_selection.ARGUMENT_SPEC)
+    assert set(VALUES) == set(selections.ARGUMENT_SPEC)
 
 
 def test_no_option_selects_all() -> None:
     rows = [Backend(pid=1, sess_id=1), Backend(pid=2, sess_id=2, hidden=True)]
-    assert _selection.parse({"users": None}).choose(rows) == rows
+    assert selections.parse({"users": None}).choose(rows) == rows
 
 
 @pytest.mark.parametrize("option", ["pids", "users", "client_addresses", "states", "waiting_for", "waits_for_modes"])
 def test_an_empty_list_matches_nothing(option: str) -> None:
     row = Backend(pid=1, sess_id=1, usename="sammy", state="active", waiting=True, waiting_reason="lock")
-    assert _selection.parse({option: []}).choose([row]) == []
+    assert selections.parse({option: []}).choose([row]) == []
 
 
 def test_an_exclusion_wins() -> None:
     row = Backend(pid=1, sess_id=1, usename="sammy")
-    selection = _selection.parse({"users": ["sammy"], "exclude_users": ["s*"]})
+    selection = selections.parse({"users": ["sammy"], "exclude_users": ["s*"]})
     assert selection.why_not(row) == "exclude_users"
 
 
 def test_query_age_is_of_a_running_statement() -> None:
     idle = Backend(pid=1, sess_id=1, state="idle in transaction", query_age=500.0)
     running = Backend(pid=2, sess_id=2, state="active", query_age=500.0)
-    assert _selection.parse({"min_query_age": "5m"}).choose([idle, running]) == [running]
+    assert selections.parse({"min_query_age": "5m"}).choose([idle, running]) == [running]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_query_age_is_of_a_running_statement() -> None:
 )
 def test_bad_input_is_one_error_that_names_the_option(option: str, value: t.Any, words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        _selection.parse({option: value})
+        selections.parse({option: value})
     assert caught.value.message.startswith(option + ": ")
     assert words in caught.value.message
     assert caught.value.result == {"option": option}
@@ -215,7 +215,7 @@ def test_bad_input_is_one_error_that_names_the_option(option: str, value: t.Any,
 @given(st.text(max_size=20))
 def test_any_text_is_a_glob_or_an_error(pattern: str) -> None:
     try:
-        selection = _selection.parse({"users": [pattern]})
+        selection = selections.parse({"users": [pattern]})
     except OptionError:
         return
     selection.choose([Backend(pid=1, sess_id=1, usename="sammy")])
@@ -224,7 +224,7 @@ def test_any_text_is_a_glob_or_an_error(pattern: str) -> None:
 @given(st.text(max_size=12))
 def test_any_text_is_a_duration_or_an_error(value: str) -> None:
     try:
-        seconds = _selection.duration("min_wait_age", value)
+        seconds = selections.duration("min_wait_age", value)
     except OptionError as error:
         if "min_wait_age" not in error.message:
             raise
@@ -236,13 +236,13 @@ def test_any_text_is_a_duration_or_an_error(value: str) -> None:
 def test_what_cannot_be_seen_is_excluded(option: str) -> None:
     value: t.Any = ["198.51.100.0/24"] if option.endswith("addresses") else "nothing of the kind"
     hidden = Backend(pid=1, sess_id=1, query="<insufficient privilege>", hidden=True)
-    assert _selection.parse({option: value}).why_not(hidden) == option
+    assert selections.parse({option: value}).why_not(hidden) == option
 
 
 def test_only_expressions_of_a_user_can_be_too_slow() -> None:
-    assert _selection.parse({"users": ["s*"], "pids": [1], "min_query_age": "5m"}).too_slow is None
+    assert selections.parse({"users": ["s*"], "pids": [1], "min_query_age": "5m"}).too_slow is None
     for names in (["query_regex"], ["exclude_query_regex"], ["query_regex", "exclude_query_regex"]):
-        said = _selection.parse(dict.fromkeys(names, "x")).too_slow
+        said = selections.parse(dict.fromkeys(names, "x")).too_slow
         assert said is not None
         assert said.startswith(f"{' or '.join(names)}: ")
 
@@ -250,7 +250,7 @@ def test_only_expressions_of_a_user_can_be_too_slow() -> None:
 @pytest.mark.parametrize("slow", ["query_regex", "exclude_query_regex"])
 def test_of_two_expressions_the_error_names_the_one_that_backtracks(slow: str) -> None:
     endless = {slow: "^(a|aa)+$"}
-    selection = _selection.parse({"query_regex": "a", "exclude_query_regex": "x", **endless})
+    selection = selections.parse({"query_regex": "a", "exclude_query_regex": "x", **endless})
     row = Backend(pid=1, sess_id=1, query="a" * 90 + "!")
     with pytest.raises(DeadlineExceeded, match=f"^{slow}: matching"), Deadline(0).enforced(selection.too_slow, 0.05):
         selection.choose([row])
@@ -259,15 +259,15 @@ def test_of_two_expressions_the_error_names_the_one_that_backtracks(slow: str) -
 def test_what_a_text_says_beyond_what_is_looked_at_chooses_nobody() -> None:
     text = "x" * LONGEST + "DELETE"
     row = Backend(pid=1, sess_id=1, query=text)
-    assert _selection.parse({"query_regex": "DELETE"}).choose([row]) == []
-    assert _selection.parse({"query_regex": "x$"}).choose([row]) == [row]
+    assert selections.parse({"query_regex": "DELETE"}).choose([row]) == []
+    assert selections.parse({"query_regex": "x$"}).choose([row]) == [row]
     # It may say what is to be spared.
-    assert _selection.parse({"exclude_query_regex": "DELETE"}).choose([row]) == []
+    assert selections.parse({"exclude_query_regex": "DELETE"}).choose([row]) == []
     whole = Backend(pid=1, sess_id=1, query=text[:LONGEST])
-    assert _selection.parse({"exclude_query_regex": "DELETE"}).choose([whole]) == [whole]
+    assert selections.parse({"exclude_query_regex": "DELETE"}).choose([whole]) == [whole]
 
 
 def test_no_more_of_the_texts_is_read_than_is_needed() -> None:
-    assert _selection.parse({"users": ["a"]}).query_length(1024) == needed(1024) < 3000
+    assert selections.parse({"users": ["a"]}).query_length(1024) == needed(1024) < 3000
     for option in ("query_regex", "exclude_query_regex"):
-        assert _selection.parse({option: "a"}).query_length(1024) == LONGEST + 1
+        assert selections.parse({option: "a"}).query_length(1024) == LONGEST + 1

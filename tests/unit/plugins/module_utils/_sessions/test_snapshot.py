@@ -10,7 +10,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as _engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as engines
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
@@ -22,7 +22,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     StatementError,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import queries
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as _processes
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as snapshots
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 
 COLUMNS = {
@@ -78,7 +78,7 @@ def probe_row(family: str = "gp7", **more: t.Any) -> dict[str, t.Any]:
 def answered(row: t.Mapping[str, t.Any]) -> Rows:
     """A row of the probe as the server writes it, in the order in which it is asked for."""
     texts = {name: {True: "t", False: "f", None: None}.get(value, str(value)) for name, value in row.items()}
-    columns = tuple(_engine._KINDS)
+    columns = tuple(engines._KINDS)
     return Rows(columns, [tuple(texts[name] for name in columns)])
 
 
@@ -95,11 +95,11 @@ def process_row(**more: t.Any) -> dict[str, t.Any]:
 
 
 def only(row: dict[str, t.Any], locks: t.Sequence[dict[str, t.Any]] = ()) -> Backend:
-    return _processes.snapshot_from([row], table(locks)).backends[0]
+    return snapshots.snapshot_from([row], table(locks)).backends[0]
 
 
-def table(rows: t.Sequence[dict[str, t.Any]] = (), told: dict[int, list[int]] | None = None) -> _processes.LockTable:
-    return _processes.LockTable(tuple(_processes.LockRow(**row) for row in rows), told or {})
+def table(rows: t.Sequence[dict[str, t.Any]] = (), told: dict[int, list[int]] | None = None) -> snapshots.LockTable:
+    return snapshots.LockTable(tuple(snapshots.LockRow(**row) for row in rows), told or {})
 
 
 def lock_row(session: int, granted: bool, **more: t.Any) -> dict[str, t.Any]:
@@ -109,12 +109,12 @@ def lock_row(session: int, granted: bool, **more: t.Any) -> dict[str, t.Any]:
 
 @pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
 def test_families_are_told_apart_by_their_columns(family: str) -> None:
-    assert _engine.engine_from(probe_row(family), "auto").family == family
+    assert engines.engine_from(probe_row(family), "auto").family == family
 
 
 def test_another_server_is_an_error() -> None:
     with pytest.raises(GpopsError, match="not of the Greenplum family"):
-        _engine.engine_from(probe_row(views="pg_stat_activity.pid", toolkit_usage=None, toolkit_functions=None), "auto")
+        engines.engine_from(probe_row(views="pg_stat_activity.pid", toolkit_usage=None, toolkit_functions=None), "auto")
 
 
 @pytest.mark.parametrize("content", [None, "-1", "0"])
@@ -144,15 +144,15 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
             assert oid == 16384
 
     if content != "0":
-        assert _engine.probe(t.cast(Connection, Asked()), "auto").family == "gp7"
+        assert engines.probe(t.cast(Connection, Asked()), "auto").family == "gp7"
         return
     with pytest.raises(GpopsError, match=r"192\.0\.2\.1 port 6000 is a segment \(content 0\)"):
-        _engine.probe(t.cast(Connection, Asked()), "auto")
+        engines.probe(t.cast(Connection, Asked()), "auto")
 
 
 @pytest.mark.parametrize(("text", "version"), sorted(VERSIONS.items()))
 def test_version_for_messages(text: str, version: str) -> None:
-    assert _engine.engine_from(probe_row(version_text=text), "auto").version == version
+    assert engines.engine_from(probe_row(version_text=text), "auto").version == version
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_version_for_messages(text: str, version: str) -> None:
     ],
 )
 def test_interface(toolkit: str, usage: bool | None, functions: str | None, interface: str, state: str) -> None:
-    engine = _engine.engine_from(probe_row(toolkit_usage=usage, toolkit_functions=functions), toolkit)
+    engine = engines.engine_from(probe_row(toolkit_usage=usage, toolkit_functions=functions), toolkit)
     assert (engine.interface, engine.toolkit_state) == (interface, state)
 
 
@@ -192,31 +192,31 @@ def test_a_toolkit_that_is_not_superusers_alone_is_not_used(
 ) -> None:
     """Whose a schema is, or who may create in it, decides what a call in it runs."""
     row = probe_row(toolkit_trust=json.dumps(strangers))
-    engine = _engine.engine_from(row, "auto")
+    engine = engines.engine_from(row, "auto")
     assert (engine.interface, engine.toolkit_state, list(engine.activity)) == ("native", "untrusted", ["native"])
     assert not any("mdb_toolkit" in function for function in engine.signal_functions.values())
-    (warning,) = _engine.toolkit_warnings(engine)
+    (warning,) = engines.toolkit_warnings(engine)
     assert words in warning
     assert mend in warning
-    assert _engine.toolkit_warnings(_engine.engine_from(row, "native")) == []
+    assert engines.toolkit_warnings(engines.engine_from(row, "native")) == []
     with pytest.raises(OptionError, match="mdb_toolkit is not trusted") as caught:
-        _engine.engine_from(row, "mdb")
+        engines.engine_from(row, "mdb")
     assert words in caught.value.message
 
 
 def test_of_many_strangers_some_are_named() -> None:
     strangers = [stranger("creator", "mdb_toolkit", f"role{number}") for number in range(500)]
-    engine = _engine.engine_from(probe_row(toolkit_trust=json.dumps(strangers)), "auto")
-    (warning,) = _engine.toolkit_warnings(engine)
+    engine = engines.engine_from(probe_row(toolkit_trust=json.dumps(strangers)), "auto")
+    (warning,) = engines.toolkit_warnings(engine)
     assert "and 497 more" in warning
     assert len(warning) < 1000
 
 
 def test_a_toolkit_that_the_role_may_not_use_is_no_news() -> None:
     row = probe_row(toolkit_usage=False, toolkit_trust=json.dumps([stranger("owner", "mdb_toolkit")]))
-    engine = _engine.engine_from(row, "auto")
+    engine = engines.engine_from(row, "auto")
     assert engine.toolkit_state == "forbidden"
-    assert _engine.toolkit_warnings(engine) == []
+    assert engines.toolkit_warnings(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -234,13 +234,13 @@ def test_the_managed_greenplum_6_is_told_by_its_role_and_settings(
 ) -> None:
     """Later engines have these settings too, and a role of that name may be anywhere."""
     row = probe_row(family, settings=settings, has_mdb_admin=role)
-    assert _engine.engine_from(row, "auto").managed_slots is managed
+    assert engines.engine_from(row, "auto").managed_slots is managed
 
 
 @pytest.mark.parametrize(("usage", "words"), [(None, "no schema mdb_toolkit"), (False, "mdb_admin")])
 def test_an_interface_that_is_not_there(usage: bool | None, words: str) -> None:
     with pytest.raises(OptionError, match=words) as caught:
-        _engine.engine_from(probe_row(toolkit_usage=usage), "mdb")
+        engines.engine_from(probe_row(toolkit_usage=usage), "mdb")
     assert caught.value.result["option"] == "toolkit"
 
 
@@ -258,20 +258,20 @@ def test_where_locks_are_read(interface: str, columns: bool, functions: str, sou
     row = probe_row(toolkit_functions=functions)
     if not columns:
         row["views"] = row["views"].split(",")[0]
-    assert _engine.engine_from(row, interface).lock_source == source
+    assert engines.engine_from(row, interface).lock_source == source
 
 
 def test_a_managed_interface_with_fewer_columns_is_read_as_it_is() -> None:
     """Only six columns of mdb_toolkit.pg_stat_activity() are documented; the catalog tells which there are."""
     row = probe_row("gp6", toolkit_functions="pg_stat_activity.usename pid sess_id waiting state query datname")
-    engine = _engine.engine_from(row, "auto")
+    engine = engines.engine_from(row, "auto")
     assert engine.family == "gp6"
     statement = queries.processes(engine, "mdb", 100)
     assert "a.waiting" in statement
     assert "waiting_reason" not in statement
     assert "client_addr" not in statement
     rows = [{"pid": 1, "sess_id": 2, "usename": "u", "waiting": True, "role_group": None, "is_superuser": None}]
-    backend = _processes.snapshot_from(rows, table()).backends[0]
+    backend = snapshots.snapshot_from(rows, table()).backends[0]
     assert (backend.waiting_reason, backend.client_addr, backend.session_age) == ("other", None, None)
 
 
@@ -279,7 +279,7 @@ def test_a_managed_interface_with_fewer_columns_is_read_as_it_is() -> None:
 @pytest.mark.parametrize("toolkit", ["mdb", "native"])
 def test_the_statement_passes_a_full_group(family: str, toolkit: str) -> None:
     """Each table is one of pg_catalog, and a function stands in FROM only beside one: the rule of Greenplum 7."""
-    engine = _engine.engine_from(probe_row(family), toolkit)
+    engine = engines.engine_from(probe_row(family), toolkit)
     statements = [queries.processes(engine, source, 100) for source in engine.activity]
     for statement in [*statements, queries.locks(engine, [1, 2])]:
         words = statement.replace("(", " ( ").split()
@@ -301,17 +301,17 @@ def test_who_may_step_past_the_queue(toolkit: str) -> None:
         ({"settings": f"{context}=superuser", "login_is_superuser": True}, True),
         ({"settings": ""}, False),
     ):
-        engine = _engine.engine_from(probe_row(**more), toolkit)
+        engine = engines.engine_from(probe_row(**more), toolkit)
         assert (engine.may_bypass, engine.waits_in_group) == (may, not may)
         assert engine.spends_session("mdb")
         assert not engine.spends_session("native")
 
 
 def test_utility_mode_knows_the_locks_of_the_coordinator_only() -> None:
-    engine = _engine.engine_from(probe_row(settings="gp_role=utility=backend gp_contentid=-1=postmaster"), "auto")
+    engine = engines.engine_from(probe_row(settings="gp_role=utility=backend gp_contentid=-1=postmaster"), "auto")
     assert engine.utility_mode
     assert "utility mode" in str(engine.locks_problem)
-    assert not _engine.engine_from(probe_row(), "auto").utility_mode
+    assert not engines.engine_from(probe_row(), "auto").utility_mode
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_an_idle_row_may_show_the_group_of_an_old_wait() -> None:
 
 def test_hidden_rows_are_counted() -> None:
     rows = [process_row(), process_row(pid=2, sess_id=20, query="<insufficient privilege>", state=None)]
-    snapshot = _processes.snapshot_from(rows, table())
+    snapshot = snapshots.snapshot_from(rows, table())
     assert snapshot.hidden == 1
     assert [backend.hidden for backend in snapshot.backends] == [False, True]
 
@@ -390,7 +390,7 @@ def test_ages_are_never_negative() -> None:
 def test_blocked_by_and_blocks_are_pids_of_the_coordinator() -> None:
     rows = [process_row(pid=1, sess_id=10), process_row(pid=2, sess_id=20)]
     locks = [lock_row(10, True), lock_row(20, False), lock_row(99, True, tag="2")]
-    found = {b.pid: (b.blocked_by, b.blocks) for b in _processes.snapshot_from(rows, table(locks)).backends}
+    found = {b.pid: (b.blocked_by, b.blocks) for b in snapshots.snapshot_from(rows, table(locks)).backends}
     assert found == {1: ((), (2,)), 2: ((1,), ())}
 
 
@@ -401,7 +401,7 @@ def test_a_query_s_helpers_on_the_coordinator_are_not_sessions() -> None:
         process_row(pid=9, sess_id=10, backend_start="2026-01-01T00:00:00.000000Z"),
         process_row(pid=2, sess_id=20, backend_start="2026-01-01T00:00:01.000000Z"),
     ]
-    snapshot = _processes.snapshot_from(rows, table([lock_row(10, True), lock_row(20, False)]))
+    snapshot = snapshots.snapshot_from(rows, table([lock_row(10, True), lock_row(20, False)]))
     assert [backend.pid for backend in snapshot.backends] == [9, 2]
     assert snapshot.backends[0].blocks == (2,)
     assert snapshot.connections == 3
@@ -415,8 +415,8 @@ def test_what_may_be_a_helper_and_is_hidden_is_listed() -> None:
         process_row(pid=2, sess_id=10, backend_start=None, application_name="psql"),
         process_row(pid=3, sess_id=20, backend_start=None, application_name=""),
     ]
-    assert [backend.pid for backend in _processes.snapshot_from(rows, table()).backends] == [2, 1, 3]
-    assert _processes.snapshot_from(rows, table()).who.shared == {}
+    assert [backend.pid for backend in snapshots.snapshot_from(rows, table()).backends] == [2, 1, 3]
+    assert snapshots.snapshot_from(rows, table()).who.shared == {}
 
 
 def test_the_engine_knows_the_order_of_a_queue_better() -> None:
@@ -427,17 +427,17 @@ def test_the_engine_knows_the_order_of_a_queue_better() -> None:
         process_row(pid=3, sess_id=30, query_age=5.0, wait_event_type="Lock", wait_event="relation"),
     ]
     locks = [lock_row(session, session == 10, tag="-1/t", pid=session // 10) for session in (10, 20, 30)]
-    guessed = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks)).backends}
+    guessed = {b.pid: b.blocked_by for b in snapshots.snapshot_from(rows, table(locks)).backends}
     assert guessed == {1: (), 2: (1,), 3: (1, 2)}
-    told = {b.pid: b.blocked_by for b in _processes.snapshot_from(rows, table(locks, {2: [1, 3, 99], 3: [1]})).backends}
+    told = {b.pid: b.blocked_by for b in snapshots.snapshot_from(rows, table(locks, {2: [1, 3, 99], 3: [1]})).backends}
     assert told == {1: (), 2: (1, 3), 3: (1,)}
     # A wait on a segment is in the lock table only.
     on_segment = [*locks, lock_row(10, True, tag="0/x"), lock_row(20, False, tag="0/x")]
-    assert _processes.snapshot_from(rows, table(on_segment, {2: []})).backends[1].blocked_by == (1,)
+    assert snapshots.snapshot_from(rows, table(on_segment, {2: []})).backends[1].blocked_by == (1,)
 
 
 def test_unknown_locks_are_null_and_not_empty() -> None:
-    backend = _processes.snapshot_from([process_row()], _processes.LockTable(problem="no right")).backends[0]
+    backend = snapshots.snapshot_from([process_row()], snapshots.LockTable(problem="no right")).backends[0]
     assert (backend.blocked_by, backend.blocks) == (None, None)
 
 
@@ -459,8 +459,8 @@ class Silent:
 
 def test_a_lock_table_without_an_answer_takes_no_new_session_before_there_is_something_to_ask() -> None:
     session = Silent()
-    cluster = Cluster(t.cast(t.Any, session), _engine.engine_from(probe_row("gp7"), "native"), Deadline(60))
-    snapshot = _processes.read(cluster, cluster.deadline, True, 100)
+    cluster = Cluster(t.cast(t.Any, session), engines.engine_from(probe_row("gp7"), "native"), Deadline(60))
+    snapshot = snapshots.read(cluster, cluster.deadline, True, 100)
     assert len(snapshot.backends) == 1
     assert snapshot.locks_problem == "no answer"
     assert session.renewals == 0
@@ -500,23 +500,23 @@ class Starved:
 
 def test_too_little_memory_is_mended() -> None:
     session = Starved(mendable=True)
-    assert _engine.probe(t.cast(Connection, session), "auto").role == "ops"
+    assert engines.probe(t.cast(Connection, session), "auto").role == "ops"
     assert session.mended == {"statement_mem": "125MB"}
 
 
 def test_memory_that_the_operator_has_limited_himself() -> None:
     with pytest.raises(StatementError, match="insufficient memory"):
-        _engine.probe(t.cast(Connection, Starved(mendable=False)), "auto")
+        engines.probe(t.cast(Connection, Starved(mendable=False)), "auto")
 
 
 def test_no_column_that_is_asked_for_is_lost_on_the_way() -> None:
     """What the statement selects is in the rows: without client_port a helper of a query was taken for a session."""
     for family, columns in COLUMNS.items():
         row = probe_row(family, views=f"pg_stat_activity.{COMMON} client_port backend_start xact_start {columns}")
-        statement = queries.processes(_engine.engine_from(row, "native"), "native", 10)
+        statement = queries.processes(engines.engine_from(row, "native"), "native", 10)
         asked = set(re.findall(r"\ba\.(\w+)(?=,| FROM)| AS (\w+)(?=,| FROM)", statement.split("json_agg(p) FROM (")[1]))
         assert {"".join(names) for names in asked} >= {"pid", "client_port", "backend_start", "role_group"}
-        assert {"".join(names) for names in asked} - set(_processes._ROW_KINDS) == set()
+        assert {"".join(names) for names in asked} - set(snapshots._ROW_KINDS) == set()
 
 
 def test_the_helper_of_a_query_is_known_from_the_servers_answer() -> None:
@@ -526,6 +526,6 @@ def test_the_helper_of_a_query_is_known_from_the_servers_answer() -> None:
     reader = {**session, "pid": 12, "client_addr": None, "client_port": -1}
     reader["backend_start"] = "2026-01-31T12:00:00.000002Z"
     answer = Rows(("list", "others"), [(json.dumps([session, reader]), "[]")])
-    seen = _processes.snapshot_from(_processes.rows_from(answer), _processes.LockTable())
+    seen = snapshots.snapshot_from(snapshots.rows_from(answer), snapshots.LockTable())
     assert [backend.pid for backend in seen.backends] == [11]
     assert seen.who.readers == {12: 11}

@@ -14,7 +14,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend, request, result
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as _victims
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as verdict_rules
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import Protection, protect
 from unit.engines import engine
@@ -54,7 +54,7 @@ def outcome(backend: Backend, state: str = "terminated", **policy: t.Any) -> str
     return protect([backend], Protection(state=state, **policy))[0].outcome
 
 
-def pids(chosen: list[_victims.Verdict]) -> list[int]:
+def pids(chosen: list[verdict_rules.Verdict]) -> list[int]:
     return [verdict.backend.pid for verdict in chosen if verdict.outcome is None]
 
 
@@ -91,13 +91,13 @@ def test_protection_wins(more: dict[str, t.Any], policy: dict[str, t.Any]) -> No
 @pytest.mark.parametrize("users", [(), ("svc_*",)])
 def test_a_name_that_anybody_can_take_protects_nobody_else(name: str | None, users: tuple[str, ...]) -> None:
     policy = Protection(state="terminated", protected_applications=("gpbackup*",), protected_application_users=users)
-    (verdict,) = _victims.protect([session(1, application_name=name, usename="sammy")], policy)
+    (verdict,) = verdict_rules.protect([session(1, application_name=name, usename="sammy")], policy)
     assert verdict.outcome is None
-    warnings = _victims.unprotected_names([verdict], policy)
+    warnings = verdict_rules.unprotected_names([verdict], policy)
     assert len(warnings) == (name is not None)
     assert "process 1" in "".join(warnings) or name is None
     assert (
-        _victims.unprotected_names([verdict], Protection(state="terminated", protected_applications=("pg_dump*",)))
+        verdict_rules.unprotected_names([verdict], Protection(state="terminated", protected_applications=("pg_dump*",)))
         == []
     )
 

@@ -25,8 +25,8 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import (
     records,
     view,
 )
-from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import page as _report_page
-from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import text as _report_text
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import page as report_page
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import text as report_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,13 +118,13 @@ class TestData:
 class TestTexts:
     @given(st.text(alphabet=st.characters()))
     def test_nothing_steers_the_screen(self, text: str) -> None:
-        assert _report_text.visible(text).isprintable()
-        assert len(_report_text.query(text)) <= _report_text.QUERY_LENGTH
+        assert report_text.visible(text).isprintable()
+        assert len(report_text.query(text)) <= report_text.QUERY_LENGTH
 
     def test_what_was_there_can_be_seen(self) -> None:
-        assert _report_text.visible("a\x1b[31m\u202eb\x7f\n  c") == "a\u241b[31m\u27e8U+202E\u27e9b\u27e8U+007F\u27e9 c"
-        assert _report_text.query(" \n" * 5000 + "x") == "x"
-        assert _report_text.query("x" * 5000) == "x" * (_report_text.QUERY_LENGTH - 1) + "\u2026"
+        assert report_text.visible("a\x1b[31m\u202eb\x7f\n  c") == "a\u241b[31m\u27e8U+202E\u27e9b\u27e8U+007F\u27e9 c"
+        assert report_text.query(" \n" * 5000 + "x") == "x"
+        assert report_text.query("x" * 5000) == "x" * (report_text.QUERY_LENGTH - 1) + "\u2026"
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
@@ -139,7 +139,7 @@ class TestTexts:
         ],
     )
     def test_durations(self, seconds: float | None, text: str) -> None:
-        assert _report_text.duration(seconds) == text
+        assert report_text.duration(seconds) == text
 
 
 def flat(nodes: t.Iterable[lock_tree.Node]) -> t.Iterator[lock_tree.Node]:
@@ -319,23 +319,23 @@ def everything(text: str) -> dict[str, t.Any]:
 class TestPage:
     @pytest.mark.parametrize("text", HOSTILE)
     def test_what_users_wrote_is_text(self, text: str) -> None:
-        harmless = Page(_report_page.render(everything("abc")))
-        page = Page(_report_page.render(everything(text)))
+        harmless = Page(report_page.render(everything("abc")))
+        page = Page(report_page.render(everything(text)))
         assert page.open == []
         assert page.tags == harmless.tags
         assert {name for name, _value in page.attributes} == {name for name, _value in harmless.attributes}
-        assert page.text.count(_report_text.visible(plain_data.plain(text))) > 15
+        assert page.text.count(report_text.visible(plain_data.plain(text))) > 15
 
     @settings(deadline=None)
     @given(st.text(max_size=40))
     def test_no_text_makes_markup(self, text: str) -> None:
-        page = Page(_report_page.render(everything(text)))
+        page = Page(report_page.render(everything(text)))
         assert page.open == []
-        assert page.tags <= Page(_report_page.render(everything("abc"))).tags
+        assert page.tags <= Page(report_page.render(everything("abc"))).tags
         assert all(character.isprintable() or character == "\n" for character in page.text)
 
     def test_it_needs_nothing_from_elsewhere(self) -> None:
-        page = Page(_report_page.render(everything("abc")))
+        page = Page(report_page.render(everything("abc")))
         assert not {"script", "img", "iframe", "form", "object"} & page.tags
         links = [value for name, value in page.attributes if name in {"href", "src"}]
         assert links
@@ -343,7 +343,7 @@ class TestPage:
         assert ("content", "light dark") in page.attributes
 
     def test_each_link_has_its_place(self) -> None:
-        attributes = Page(_report_page.render(everything("abc"))).attributes
+        attributes = Page(report_page.render(everything("abc"))).attributes
         ids = [value for name, value in attributes if name == "id"]
         assert len(ids) == len(set(ids))
         labels = [value or "" for name, value in attributes if name == "aria-labelledby"]
@@ -355,7 +355,7 @@ class TestPage:
         listed += [{**waiter(pid, 1), "query": '"' * 1024, "transaction_age": 1.0} for pid in range(2, 1001)]
         victims = [{**record, "outcome": "alive", "reason": "it was signalled"} for record in listed]
         document = compose(processes={"processes": listed, "count": 1000}, remediation={"victims": victims})
-        page = _report_page.render(document)
+        page = report_page.render(document)
         assert len(page.encode()) < 500_000
         assert f"and {1000 - view.MAX_SESSIONS} more sessions" in page
         assert f"and {1000 - view.MAX_DONE} more in the JSON report" in page
@@ -364,17 +364,17 @@ class TestPage:
     @pytest.mark.parametrize("key", ["processes", "groups", "remediation", "details"])
     @pytest.mark.parametrize("value", [{}, {"failed": True, "msg": "no"}, {"skipped": True, "changed": False}, None])
     def test_what_is_missing_does_not_matter(self, key: str, value: t.Any) -> None:
-        assert Page(_report_page.render(compose(**{key: value}))).open == []
+        assert Page(report_page.render(compose(**{key: value}))).open == []
 
     @pytest.mark.parametrize("value", [3, "text", [1], {"a": 1}, [[None]], [{"pid": "x"}], None])
     def test_nor_does_what_is_odd(self, value: t.Any) -> None:
         keys = ["processes", "summary", "connections", "engine", "hidden", "count", "groups", "policies", "victims"]
         odd = dict.fromkeys([*keys, "guards", "counts", "sessions"], value)
-        assert Page(_report_page.render(compose(processes=odd, groups=odd, remediation=odd, details=odd))).open == []
+        assert Page(report_page.render(compose(processes=odd, groups=odd, remediation=odd, details=odd))).open == []
 
     def test_check_mode_is_told(self) -> None:
         document = gp_report.compose(options(mode="enforce"), True, NOW)
-        assert "check mode, nothing is sent" in _report_page.render(document)
+        assert "check mode, nothing is sent" in report_page.render(document)
 
     def test_widths_are_percent(self) -> None:
         partly = view.group_bar(records.Group("etl", 5, 5, 7))
