@@ -12,7 +12,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import answers, trust
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import answers, families, trust
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import (
     BOOLEAN,
     COUNT,
@@ -164,8 +164,6 @@ _TRIPLE = 3
 _UTILITY = "utility"
 # pg_settings.context of what every role may set.
 _EVERY_ROLE = "user"
-# Settings that no other Greenplum 6 has.
-_OF_THE_MANAGED_6 = {"gp_resource_group_move_timeout", "idle_session_timeout"}
 
 MDB = "mdb"
 NATIVE = "native"
@@ -225,6 +223,11 @@ class Engine:
     may_bypass: bool = True
     utility_mode: bool = False
     managed_slots: bool = False
+
+    @property
+    def traits(self) -> families.Family:
+        """What its family has in common."""
+        return families.FAMILIES[self.family]
 
     @property
     def shown(self) -> dict[str, str]:
@@ -415,12 +418,13 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     locks_by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
     locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
     family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
-    managed_slots = family == "gp6" and row["has_mdb_admin"] and _OF_THE_MANAGED_6.issubset(settings)
+    of_service = family.service_settings
+    managed_slots = of_service is not None and row["has_mdb_admin"] and of_service.issubset(settings)
     activity = _activity(interface, views, functions, sees_all=row["is_superuser"] or managed_slots)
     if not activity:
         raise GpopsError(f"role {row['role']} may not read the process list, pg_catalog.pg_stat_activity")
     return Engine(
-        family=family,
+        family=family.name,
         version=_version(row["version_text"]),
         interface=interface,
         toolkit_state=state,
@@ -435,7 +439,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         lock_columns=locks,
         signal_functions=_signal_functions(interface, functions),
         message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
-        list_of_all=family == "gp6" and "waiting_reason" in views.get("pg_stat_get_activity", ()),
+        list_of_all="waiting_reason" in views.get("pg_stat_get_activity", ()),
         tells_blockers=row["tells_blockers"],
         toolkit_distrust=distrust if state == UNTRUSTED else None,
         toolkit_passed_over=state == UNTRUSTED and toolkit == "auto",
@@ -481,12 +485,11 @@ def _columns_by_name(text: str | None) -> dict[str, frozenset[str]]:
     return {name: frozenset(columns.split()) for name, columns in (pair for pair in pairs if len(pair) > 1)}
 
 
-def _family(known: frozenset[str]) -> str:
-    if "sess_id" not in known:
+def _family(columns: frozenset[str]) -> families.Family:
+    family = families.detected(columns)
+    if family is None:
         raise GpopsError("the server is not of the Greenplum family: its process list has no sess_id")
-    if "waiting_reason" in known:
-        return "gp6"
-    return "cb" if "leader_pid" in known else "gp7"
+    return family
 
 
 def _version(text: str) -> str:

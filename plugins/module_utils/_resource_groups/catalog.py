@@ -27,7 +27,12 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import RANGES, TEXTS, is_text
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
+    OPTIONS,
+    RANGES,
+    TEXTS,
+    is_text,
+)
 
 # The columns of the view that are not options.
 _NOT_LIMITS = ("groupid", "groupname")
@@ -59,18 +64,6 @@ SELECT (SELECT pg_catalog.json_agg(l) FROM (
        pg_catalog.current_setting('gp_resource_manager')
   FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'
 """
-# Column of the view -> pg_resgroupcapability.reslimittype: what the view of Greenplum 7.0 joins, and Cloudberry's
-# ResGroupLimitType.
-_LIMIT_TYPES = {
-    "concurrency": 1,
-    "cpu_max_percent": 2,
-    "cpu_weight": 3,
-    "cpuset": 4,
-    "memory_limit": 5,
-    "memory_quota": 5,
-    "min_cost": 6,
-    "io_limit": 7,
-}
 # Also a plain look into the catalog, which a full group does not stop.
 _TABLESPACES = "SELECT spcname, oid::bigint FROM pg_catalog.pg_tablespace"
 # The interval is not read as text, of which IntervalStyle says how it is written.
@@ -142,8 +135,7 @@ def read(connection: Connection, engine: Engine, with_tablespaces: bool = False)
         GpopsError: Any error of the session.
     """
     if not engine.group_views_there:
-        # On Greenplum 6 it is no extension: each database has it from its template.
-        install = "" if engine.family == "gp6" else ", or install it with CREATE EXTENSION gp_toolkit"
+        install = ", or install it with CREATE EXTENSION gp_toolkit" if engine.traits.toolkit_is_extension else ""
         raise GpopsError(
             f"database {engine.database} has no gp_toolkit.gp_resgroup_config; set login_db to one that has it{install}"
         )
@@ -181,13 +173,14 @@ def _reading(
 def config_from(limits: t.Iterable[t.Mapping[str, t.Any]], columns: t.Iterable[str]) -> list[dict[str, t.Any]] | None:
     """PURE: the rows of the catalog -> those of the view; V(none) if an option of this engine is unknown here."""
     options = [column for column in columns if column not in _NOT_LIMITS]
-    if not all(option in _LIMIT_TYPES for option in options):
+    numbers = {option: OPTIONS[option].number if option in OPTIONS else None for option in options}
+    if None in numbers.values():
         return None
-    found: dict[str, dict[int, str | None]] = {}
+    found: dict[str, dict[int | None, str | None]] = {}
     for limit in limits:
         found.setdefault(limit["rsgname"], {})[limit["reslimittype"]] = limit["value"]
     return [
-        {"groupname": name, **{option: values.get(_LIMIT_TYPES[option]) for option in options}}
+        {"groupname": name, **{option: values.get(number) for option, number in numbers.items()}}
         for name, values in found.items()
     ]
 

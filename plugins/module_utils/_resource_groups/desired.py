@@ -10,12 +10,10 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.notations import UNSET, tablespaces_of
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
-    RANGES,
-    UNSET,
-    canonical_cpuset,
-    canonical_io_limit,
-    tablespaces_of,
+    OPTIONS,
+    PERCENTAGES,
 )
 
 ADMIN = "admin_group"
@@ -24,23 +22,13 @@ SYSTEM = "system_group"
 MANAGED_ADMIN = "mdb_admin_group"
 BUILT_IN = (ADMIN, DEFAULT, SYSTEM, MANAGED_ADMIN)
 
+_EXTRA = "extra_options"
 LIMIT_OPTIONS: dict[str, t.Any] = {
-    "concurrency": {"type": "int"},
-    "cpu_rate_limit": {"type": "int"},
-    "cpu_max_percent": {"type": "int"},
-    "cpu_weight": {"type": "int"},
-    "cpuset": {"type": "str"},
-    "memory_limit": {"type": "int"},
-    "memory_quota": {"type": "int"},
-    "memory_shared_quota": {"type": "int"},
-    "memory_spill_ratio": {"type": "int"},
-    "min_cost": {"type": "int"},
-    "io_limit": {"type": "str"},
-    "extra_options": {"type": "dict"},
+    **{name: {"type": "str" if each.is_text else "int"} for name, each in OPTIONS.items() if each.of_module},
+    _EXTRA: {"type": "dict"},
 }
 
 _NAME_BYTES = 63
-PERCENTAGES = ("cpu_rate_limit", "cpu_max_percent")
 _OPTION_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -62,7 +50,7 @@ class Desired:
 
     def option(self, name: str) -> str:
         """How the user wrote this option."""
-        return self.option_prefix + (name if name in _ENTRY_OPTIONS else f"extra_options.{name}")
+        return self.option_prefix + (name if name in _ENTRY_OPTIONS else f"{_EXTRA}.{name}")
 
 
 _ENTRY_OPTIONS = ("name", "state", "roles", *LIMIT_OPTIONS)
@@ -155,18 +143,14 @@ def _limits(prefix: str, entry: t.Mapping[str, t.Any]) -> dict[str, str]:
         value = entry.get(name)
         if value is None:
             continue
-        if name == "extra_options":
+        if name == _EXTRA:
             limits.update(_extra_options(prefix + name, value))
-        elif name == "cpuset":
-            limits[name] = canonical_cpuset(prefix + name, str(value))
-        elif name == "io_limit":
-            limits[name] = canonical_io_limit(prefix + name, str(value))
         else:
-            limits[name] = str(int(value))
+            limits[name] = OPTIONS[name].canonical(prefix + name, value)
     _choose_cpu(prefix, limits)
-    for name, allowed in RANGES.items():
-        if name in limits:
-            allowed.check(prefix + name, limits[name])
+    for name, option in OPTIONS.items():
+        if name in limits and option.range:
+            option.range.check(prefix + name, limits[name])
     return limits
 
 

@@ -11,42 +11,29 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import (
     ADMIN,
-    PERCENTAGES,
     Desired,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Step
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
-    RANGES,
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.notations import (
     UNSET,
     Cores,
-    Limits,
-    Range,
     cores_of,
     ranges_text,
     tablespaces_of,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
+    OPTIONS,
+    PERCENTAGES,
+    RANGES,
+    Limits,
+    Range,
+)
 
-FAMILIES = {"gp6": "Greenplum 6", "gp7": "Greenplum 7", "cb": "Cloudberry"}
 _TOTAL = 100
-# What CREATE gives to an option that is not named.
-_DEFAULTS = {
-    "concurrency": "20",
-    "cpu_rate_limit": UNSET,
-    "cpu_max_percent": UNSET,
-    "cpu_weight": "100",
-    "cpuset": UNSET,
-    "memory_limit": UNSET,
-    "memory_quota": UNSET,
-    "memory_shared_quota": "80",
-    "memory_spill_ratio": "0",
-    "memory_auditor": "vmtracker",
-    "min_cost": "0",
-    "io_limit": UNSET,
-}
 
 
 def check_options(desired: Desired, limits: Limits | None, facts: EngineFacts) -> None:
-    engine = FAMILIES.get(facts.family, "this engine")
+    engine = facts.traits.title
     known = [name for name in facts.options if name not in ("groupid", "groupname")]
     for name, value in desired.limits.items():
         if name not in known:
@@ -83,7 +70,7 @@ def _range(option: str, group: str, facts: EngineFacts) -> Range | None:
     if option == "concurrency":
         note = " for this group (max_connections)" if group == ADMIN else " (max_connections)"
         return Range(int(group == ADMIN), facts.max_connections, note=note)
-    if option == "memory_limit" and facts.family == "gp6":
+    if option == "memory_limit" and facts.traits.memory_is_percent:
         return Range(0, _TOTAL)
     return RANGES.get(option)
 
@@ -91,9 +78,9 @@ def _range(option: str, group: str, facts: EngineFacts) -> Range | None:
 def effect(step: Step, state: t.Mapping[str, Limits], facts: EngineFacts) -> Limits:
     """The limits of the group of a create or alter after this step."""
     if step.option is None or step.value is None:  # a create
-        limits = {name: _DEFAULTS[name] for name in facts.options if name in _DEFAULTS}
-        if facts.family == "gp6":
-            limits["memory_limit"] = "0"
+        limits = {name: OPTIONS[name].default for name in facts.options if name in OPTIONS}
+        if "memory_limit" in limits:
+            limits["memory_limit"] = facts.traits.memory_default
         return {**limits, **step.limits}
     limits = dict(state[step.group])
     limits[step.option] = step.value
@@ -101,7 +88,7 @@ def effect(step: Step, state: t.Mapping[str, Limits], facts: EngineFacts) -> Lim
         limits["cpuset"] = UNSET
     elif step.option == "cpuset":
         resets = (*PERCENTAGES, "cpu_weight")
-        limits.update({name: _DEFAULTS[name] for name in resets if name in limits})
+        limits.update({name: OPTIONS[name].default for name in resets if name in limits})
     return limits
 
 

@@ -17,6 +17,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     OptionError,
     StatementError,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import MDB_ADMIN
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog, desired, plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as group_options
@@ -41,10 +42,6 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 }
 _TASK_OPTIONS = ("purge", "purge_all", "purge_roles", "roles_to", "allow_lockout")
 _POLL_SECONDS = 0.5
-_MANAGED = "mdb_admin"
-# Roles whose members may change groups, where an engine of the family knows them: the managed Greenplum 6, later
-# builds of Cloudberry 2, and Cloudberry's main.
-_MANAGERS = {"gp6": (_MANAGED,), "cb": (_MANAGED, "pg_manage_resource_groups")}
 
 
 def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
@@ -284,11 +281,11 @@ def privilege(step: Step, said: str, facts: EngineFacts) -> str:
     if step.kind == "assign":
         if step.role in facts.superusers:
             return "to move a superuser takes a superuser"
-        no = f", and {_MANAGED} alone is neither" if _MANAGED in facts.all_roles else ""
+        no = f", and {MDB_ADMIN} alone is neither" if MDB_ADMIN in facts.all_roles else ""
         return f"to move a role takes a superuser or a role with CREATEROLE{no}"
     if step.group == desired.ADMIN:
         return f"{step.group} takes a superuser, on every engine"
-    managers = [name for name in _MANAGERS.get(facts.family, ()) if name in facts.all_roles]
+    managers = [name for name in facts.traits.group_managers if name in facts.all_roles]
     if "must be superuser" in said or not managers:
         return "it takes a superuser"
     return f"it takes a superuser or a member of {' or '.join(managers)}"

@@ -11,28 +11,20 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine, option_types
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GroupFull
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import FAMILIES
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import Group
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.notations import UNSET
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
+    OPTIONS,
+    GroupOption,
+)
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "names": {"type": "list", "elements": "str"},
     "status": {"type": "bool", "default": False},
 }
-
-# One name and unit for all engines -> the columns that hold it; what -1 means is "none".
-_LIMITS = {
-    "concurrency": ("concurrency",),
-    "cpu_percent": ("cpu_rate_limit", "cpu_max_percent"),
-    "cpu_weight": ("cpu_weight",),
-    "cpuset": ("cpuset",),
-    "memory_shared_percent": ("memory_shared_quota",),
-    "memory_spill_percent": ("memory_spill_ratio",),
-    "min_cost": ("min_cost",),
-    "io_limit": ("io_limit",),
-}
-_TEXTS = ("cpuset", "io_limit")
-_UNSET = "-1"
 
 
 def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[str, t.Any], list[str]]:
@@ -74,12 +66,12 @@ def _status(cluster: Cluster) -> tuple[dict[str, catalog.GroupStatus], list[str]
 def record(group: Group, family: str, status: t.Mapping[str, catalog.GroupStatus] | None) -> dict[str, t.Any]:
     """PURE: a group with the same names and units on all engines, and the engine's own values beside them."""
     found: dict[str, t.Any] = {"name": group.name, "roles": list(group.roles)}
-    for name, columns in _LIMITS.items():
-        found[name] = _value(name, next((group.limits[column] for column in columns if column in group.limits), None))
-    # The same word, but percent of the segment's memory on Greenplum 6, and megabytes for a query on the others.
+    for option in OPTIONS.values():
+        if option.info and found.get(option.info) is None:
+            found[option.info] = _value(option, group.limits.get(option.name))
+    unit = "memory_percent" if FAMILIES[family].memory_is_percent else "memory_mb"
     memory = group.limits.get("memory_quota", group.limits.get("memory_limit"))
-    found["memory_percent"] = _value("memory", memory) if family == "gp6" else None
-    found["memory_mb"] = None if family == "gp6" else _value("memory", memory)
+    found.update({"memory_percent": None, "memory_mb": None, unit: _value(OPTIONS["memory_limit"], memory)})
     found["raw"] = dict(group.limits)
     if status is not None:
         now = status.get(group.name)
@@ -87,10 +79,11 @@ def record(group: Group, family: str, status: t.Mapping[str, catalog.GroupStatus
     return found
 
 
-def _value(name: str, text: str | None) -> int | str | None:
-    if text is None or text == _UNSET:
+def _value(option: GroupOption, text: str | None) -> int | str | None:
+    """What -1 means is "none"."""
+    if text is None or text == UNSET:
         return None
-    return text if name in _TEXTS else int(text)
+    return text if option.is_text else int(text)
 
 
 def _warnings(reading: catalog.GroupCatalog, status: t.Mapping[str, object] | None) -> list[str]:

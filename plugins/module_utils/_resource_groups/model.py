@@ -8,9 +8,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
-    Limits,
-)
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import FAMILIES, Family
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import Limits
 
 State = t.Dict[str, Limits]
 
@@ -53,6 +52,11 @@ class EngineFacts:
     superusers: frozenset[str]
     all_roles: frozenset[str]
     tablespaces: t.Mapping[str, int] | None = None
+
+    @property
+    def traits(self) -> Family:
+        """What its family has in common."""
+        return FAMILIES[self.family]
 
 
 @dataclasses.dataclass(frozen=True)

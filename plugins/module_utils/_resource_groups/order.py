@@ -13,7 +13,6 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import (
-    PERCENTAGES,
     DesiredState,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.engine_rules import (
@@ -22,12 +21,12 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.eng
     overlap,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, State, Step
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
-    INTEGER,
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.notations import (
     UNSET,
     cores_of,
     cpuset_text,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import INTEGER, PERCENTAGES
 
 
 class Order:

@@ -14,12 +14,10 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.desired import (
     BUILT_IN,
-    PERCENTAGES,
     Desired,
     DesiredState,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.engine_rules import (
-    FAMILIES,
     check_options,
     conflict,
     effect,
@@ -31,8 +29,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.mod
     State,
     Step,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.notations import UNSET
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
-    UNSET,
+    PERCENTAGES,
     Limits,
     is_same,
 )
@@ -43,8 +42,6 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.rol
     moves_of,
     owners_of,
 )
-
-# Planning
 
 
 def plan(current: t.Mapping[str, Group], wishes: DesiredState, facts: EngineFacts) -> Plan:
@@ -144,22 +141,11 @@ def _check_end(
         if found is None:
             continue
         if found.sums:
-            engine = FAMILIES.get(facts.family, "the engine")
-            raise OptionError(found.options[0], found.problem.replace("the engine", engine), sums=dict(found.sums))
+            raise OptionError(
+                found.options[0], found.problem.replace("the engine", facts.traits.title), sums=dict(found.sums)
+            )
         said = [name for name in found.options if name in desired.limits]
         raise OptionError(desired.option((said or found.options)[0]), found.problem)
-
-
-# Roles
-
-
-# Guard rails
-
-
-# The order
-
-
-# The result
 
 
 def _ends(

@@ -16,9 +16,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.des
     DesiredState,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
-    Limits,
-)
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import Limits
 
 _FEW = 2  # fewer slots than this, and one stuck session locks everybody out
 

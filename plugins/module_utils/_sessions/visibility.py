@@ -40,6 +40,6 @@ def _why_hidden(engine: Engine) -> str:
         return "mdb_toolkit would, but is not trusted"
     if engine.toolkit_state == "forbidden":
         return "it may not use mdb_toolkit; membership of mdb_admin gives that"
-    others = "a superuser" if engine.family == "gp6" else "a superuser or a member of pg_monitor"
     managed = "on a managed service log in as a member of mdb_admin, to one that has it"
-    return f"database {engine.database} has no schema mdb_toolkit; {managed}, elsewhere log in as {others}"
+    elsewhere = f"elsewhere log in as {engine.traits.all_seen_by}"
+    return f"database {engine.database} has no schema mdb_toolkit; {managed}, {elsewhere}"

@@ -68,7 +68,7 @@ def _privilege(engine: Engine, is_superuser_s: bool) -> str:
         )
     if is_superuser_s:
         return "a superuser's session takes a superuser"
-    if engine.family != "gp6":
+    if engine.traits.signal_role:
         own = "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"
     else:
         own = (
@@ -86,7 +86,7 @@ def _toolkit_instead(engine: Engine) -> str:
         return "mdb_toolkit signals for members of mdb_admin, and is not trusted here"
     if engine.toolkit_state == "forbidden":
         return "mdb_toolkit signals for members of mdb_admin, and this role may not use it"
-    if engine.family == "gp7":  # no service has it
+    if not engine.traits.has_service:
         return ""
     where = "on this service" if engine.managed_slots else "on a managed service"
     return (
@@ -143,7 +143,7 @@ def warnings(engine: Engine, options: t.Mapping[str, t.Any]) -> list[str]:
     function = engine.signal_functions.get(options["state"], "")
     if not options["victim_message"] or function.split(".")[-1] in engine.message_functions:
         return []
-    # On Greenplum 6 the engine's own functions signal no sessions of others.
-    who = f"those of role {engine.role}" if engine.family == "gp6" and not engine.is_superuser else "they"
+    # Where no role signals sessions of others, the engine's own functions reach those of this role only.
+    who = f"those of role {engine.role}" if not (engine.traits.signal_role or engine.is_superuser) else "they"
     native = f"; with toolkit=native {who} would get it" if engine.message_functions else ""
     return [f"victim_message: {function} of this engine takes none, the victims get the engine's own{native}"]

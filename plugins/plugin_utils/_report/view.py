@@ -9,6 +9,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import FAMILIES
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import findings, records
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import lock_tree as locks
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import text as texts
@@ -25,7 +26,6 @@ MAX_SESSIONS = 100
 MAX_DONE = 100
 MAX_DETAILS = 20_000
 MAX_ALSO = 5
-FAMILIES = {"gp6": "Greenplum", "gp7": "Greenplum", "cb": "Apache Cloudberry"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,8 @@ def _facts(document: records.Data) -> list[tuple[str, str]]:
     parts = [records.mapping(document.get(key)) for key in ("processes", "groups", "remediation")]
     engine = next(filter(None, (records.mapping(part.get("engine")) for part in parts)), records.mapping(None))
     family = records.text(engine.get("family")) or ""
-    known = " ".join(filter(None, [FAMILIES.get(family, family), records.text(engine.get("version"))]))
+    brand = FAMILIES[family].brand if family in FAMILIES else family
+    known = " ".join(filter(None, [brand, records.text(engine.get("version"))]))
     interface = {"mdb": "through mdb_toolkit", "native": "through pg_catalog"}.get(str(engine.get("interface")), "")
     mode = {"enforce": "enforce", "report": "report only, nothing is sent"}.get(str(document.get("mode")), "")
     if document.get("check_mode"):

@@ -10,9 +10,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[3]
-UTILS = ROOT / "plugins" / "module_utils"
+PLUGINS = ROOT / "plugins"
+UTILS = PLUGINS / "module_utils"
 PREFIX = "ansible_collections.gpops.toolkit.plugins.module_utils."
 # A package, and those that it may import beside itself.
 BELOW = {
@@ -56,6 +58,14 @@ def imported(nodes: t.Iterable[ast.stmt]) -> t.Iterator[str]:
 IMPORTS = {name: set(imported(tree.body)) for name, tree in TREES.items()}
 
 
+def in_words(tree: ast.AST) -> t.Iterator[str]:
+    """The texts that code works with, without docstrings, which stand alone."""
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.value
+
+
 def reached(name: str) -> set[str]:
     found: set[str] = set()
     ahead = [name]
@@ -84,3 +94,9 @@ def test_arrows_run_down(name: str) -> None:
 )
 def test_what_is_pure_does_no_io(name: str) -> None:
     assert reached(name) & IO == set()
+
+
+@pytest.mark.parametrize("path", sorted(set(PLUGINS.rglob("*.py")) - set((PLUGINS / "modules").glob("*"))))
+def test_only_one_file_knows_the_names_of_families(path: Path) -> None:
+    if path != UTILS / "_core" / "families.py":
+        assert set(in_words(ast.parse(path.read_text(encoding="utf-8")))) & set(FAMILIES) == set()

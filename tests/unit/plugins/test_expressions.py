@@ -26,10 +26,10 @@ OPERATORS = {
     "_policies.guards._WINDOW",
     "_policies.thresholds._SHARE",
     "_resource_groups.desired._OPTION_NAME",
+    "_resource_groups.notations._CORES",
+    "_resource_groups.notations._IO_SETTING",
+    "_resource_groups.notations._TABLESPACE",
     "_resource_groups.options.INTEGER",
-    "_resource_groups.options._CORES",
-    "_resource_groups.options._IO_SETTING",
-    "_resource_groups.options._TABLESPACE",
     "_resource_groups.order.INTEGER",
     "_signals.verdicts._START",
 }

@@ -23,11 +23,13 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups imp
     gp_resource_group_info,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import Step
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.notations import (
     canonical_io_limit,
+    tablespaces_of,
+)
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import (
     could_be_same,
     is_same,
-    tablespaces_of,
 )
 from hypothesis import given
 from hypothesis import strategies as st
