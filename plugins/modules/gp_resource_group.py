@@ -16,7 +16,7 @@ description:
     means decreases before increases, because the sums over all groups are capped at 100.
   - What is not said stays as it is. A plan that cannot be legal at its end is refused before the first statement.
   - Each statement is a transaction of its own, the engine has it so. After a failure in the middle the result says
-    which were applied, and running the task again finishes the plan.
+    which were applied, and running the task again does the rest.
 author:
   - gpops.toolkit contributors (@gpops)
 extends_documentation_fragment:

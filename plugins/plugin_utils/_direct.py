@@ -27,7 +27,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, conninfo
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo, driver
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import MASK
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import Alarm, alarm_of_the_task
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import (
@@ -263,7 +263,7 @@ class DirectAction(TidyAction):
             self._compute_environment_string(own_environment)
             switches = self._switches(own_environment, variables)
             task = self._circumstances(arguments, own_environment, switches, variables)
-            reason = obstacle(task, sys.executable, connection.PSYCOPG2_IMPORT_ERROR is not None)
+            reason = obstacle(task, sys.executable, driver.PSYCOPG2_IMPORT_ERROR is not None)
             if reason:
                 return reason
             check_mode, shows = bool(self._task.check_mode), _shows_invocation(variables)

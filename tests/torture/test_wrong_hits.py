@@ -25,7 +25,7 @@ import psycopg2.extensions
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import cluster as clusters
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection as connections
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import driver, engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
@@ -86,7 +86,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the check, as somebody might one day: by pid alone."""
 
     def statement(self: sender.SignalSender, victims: t.Sequence[Backend], state: str) -> t.Any:
-        sql = connections.sql
+        sql = driver.sql
         function = self._engine.signal_functions[state]
         pids = sql.SQL(", ").join([sql.Literal(victim.pid) for victim in victims])
         return sql.SQL(

@@ -10,7 +10,8 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission import plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import answers
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import BOOLEAN, COUNT, SMALL, TEXT
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.driver import sql
 
 # Both run at once in a full resource group: only tables of pg_catalog, each with its schema, and no function but in
 # a select list. Who logged in counts, not whom session_role made of it.

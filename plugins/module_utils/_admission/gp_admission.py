@@ -9,8 +9,9 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission import plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission.catalog import read, statement
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.apply import Change
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull, StatementError
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import MDB_ADMIN
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -59,84 +60,46 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         job = _AdmissionChange(cluster, wishes)
         if not check_mode:
             job.apply()
-        return job.result(), job.warnings
+        return job.result(), [*job.warnings, *job.notices]
 
 
-class _AdmissionChange:
-    """What is asked of one server, what of it was done, and what came out."""
+class _AdmissionChange(Change):
+    """What is asked of one server."""
 
     def __init__(self, cluster: Cluster, wishes: plan.DesiredState) -> None:
-        self._cluster = cluster
+        super().__init__(cluster)
         before = read(cluster.connection)
         self._roles = before.roles
         self._targets = plan.plan(before, wishes)
         self.warnings = plan.warnings(self._targets, wishes)
         self._changing = [target for target in self._targets if target.changes]
-        self._statements = [cluster.connection.text(statement(target)) for target in self._changing]
-        self._applied = 0
+        self.statements = [cluster.connection.text(statement(target)) for target in self._changing]
         # What is true afterwards; until then, what is planned.
         self._server: plan.Server | None = None
         self._predicts = True
 
-    def apply(self) -> None:
-        """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
-        for text in self._statements:
-            try:
-                self._cluster.connection.execute(text)
-            except GpopsError as error:
-                self._fail(error)
-            self._applied += 1
-        if not self._statements:
-            return
+    def look(self) -> None:
+        """Databases and roles as they are now."""
         self._predicts = False
-        try:
-            self._server = read(self._cluster.connection)
-        except GpopsError as error:
-            raise GpopsError(
-                f"all {self._applied} statements were applied; reading the result failed: {error.message}",
-                **{**self.result(), **error.result, "applied": self._statements, "not_applied": []},
-            ) from None
+        self._server = read(self.cluster.connection)
 
-    def _fail(self, error: GpopsError) -> t.NoReturn:
-        done, failed = self._applied, self._statements[self._applied]
-        rest = self._statements[done + 1 :]
-        unsure = error.was_sent and not isinstance(error, StatementError)
-        full = isinstance(error, GroupFull)
-        message = self._cluster.full_group if full else error.message
-        self._predicts = False
-        try:
-            self._cluster.connection = self._cluster.connection.renewed()
-            self._server = read(self._cluster.connection)
-        except GpopsError:
-            self._server = None
-        raise GpopsError(
-            f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}{self._privilege(error)}. "
-            f"{done} before it were applied, {len(rest)} after it were not sent"
-            f"{'; whether it took effect itself is unknown' if unsure else ''}. Running the task again does the rest",
-            **{
-                **self.result(),
-                **error.result,
-                "changed": bool(done) or unsure,
-                "applied": self._statements[:done],
-                "failed_statement": failed,
-                "not_applied": rest,
-            },
-        ) from None
+    def forget(self) -> None:
+        """None of them is known any more."""
+        self._predicts, self._server = False, None
 
-    def _privilege(self, error: GpopsError) -> str:
-        if not isinstance(error, StatementError) or error.sqlstate != "42501":
-            return ""
-        return f"; {privilege(self._changing[self._applied], self._roles)}"
+    def who_may(self, number: int, said: str) -> str:  # noqa: ARG002 - the engine's words tell no more
+        """Who may alter this one."""
+        return privilege(self._changing[number], self._roles)
 
     def result(self) -> dict[str, t.Any]:
         """The result of the module; before apply, what would happen."""
         shown = {kind: self._shown(kind) for kind in ("databases", "roles")}
         return {
-            "changed": bool(self._statements),
+            "changed": bool(self.statements),
             **shown,
             "restore": {kind: plan.restoring(self._targets, kind) for kind in shown},
-            "statements": self._statements,
-            "engine": self._cluster.engine.shown,
+            "statements": self.statements,
+            "engine": self.cluster.engine.shown,
             "diff": {
                 side: {kind: {each["name"]: each[side] for each in found} for kind, found in shown.items()}
                 for side in ("before", "after")
@@ -169,7 +132,7 @@ def privilege(target: plan.Target, roles: t.Container[str]) -> str:
         target: What was refused.
         roles: All roles of the server.
     """
-    no = ", and mdb_admin alone is neither" if "mdb_admin" in roles else ""
+    no = f", and {MDB_ADMIN} alone is neither" if MDB_ADMIN in roles else ""
     if target.kind == "databases":
         return f"a database takes its owner or a superuser{no}"
     if target.subject.is_superuser:

@@ -276,10 +276,9 @@ def probe(connection: Connection, toolkit: str, needs: t.Collection[str] = ()) -
     row = _asked(connection, needs)
     if connection.detect_pooler(row["pid"], row["search_path"]):
         row = _asked(connection, needs)
-    connection.remember_database(row["database_oid"])
     _check_who(connection, row)
     engine = engine_from(row, toolkit)
-    connection.may_bypass = engine.may_bypass
+    connection.learn(engine.may_bypass, row["database_oid"])
     connection.mend(_set_otherwise(row))
     return engine
 
@@ -319,7 +318,7 @@ def _check_who(connection: Connection, row: t.Mapping[str, t.Any]) -> None:
     """
     # Behind a pooler another server session may come next, and begin as the database says.
     told = _roles_set(connection) if connection.pooled else []
-    problem = who_problem(row, connection.login, connection.wanted_role, told, connection.pooled)
+    problem = who_problem(row, connection.user, connection.wanted_role, told, connection.pooled)
     if problem is None:
         return
     told = told or _roles_set(connection)
@@ -402,9 +401,9 @@ def _probe_statement(needs: t.Collection[str]) -> str:
     return _PROBE.format(trust=_TOOLKIT_TRUST, more=more)
 
 
-def needs_of_messages(*options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
-    """What to ask the engine for where one of these has a message for the victims."""
-    return (MESSAGES,) if any(each["victim_message"] for each in options) else ()
+def needs_of_messages(*messages: str | None) -> tuple[str, ...]:
+    """What to ask the engine for where there is a message for victims."""
+    return (MESSAGES,) if any(messages) else ()
 
 
 def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, conninfo
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo, driver, login
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import said, visible
@@ -50,10 +50,10 @@ def perform(definition: Definition, options: t.Mapping[str, t.Any], check_mode: 
 
 
 def _performed(definition: Definition, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
-    if connection.PSYCOPG2_IMPORT_ERROR:
+    if driver.PSYCOPG2_IMPORT_ERROR:
         missing = missing_required_lib("psycopg2")
-        return Outcome({"failed": True, "msg": missing, "exception": connection.PSYCOPG2_IMPORT_ERROR})
-    with connection.login_warnings() as said:
+        return Outcome({"failed": True, "msg": missing, "exception": driver.PSYCOPG2_IMPORT_ERROR})
+    with login.login_warnings() as said:
         try:
             _check_texts(options)
             result, warnings = definition.operation(options, check_mode)

@@ -53,7 +53,7 @@ def step(
         past: Of the run.
         number: How many sessions this policy tried to signal before.
     """
-    state = policy.request.protection.state
+    state = policy.request.state
     verdicts = [
         Verdict(verdict.backend, SPARED, _AGAIN)
         if verdict.outcome is None and past.has_tried(state, verdict.backend)
@@ -61,7 +61,7 @@ def step(
         for verdict in found
     ]
     eligible = tuple(verdict.backend for verdict in verdicts if verdict.outcome is None)
-    left = policy.options["max_victims"] - number
+    left = policy.request.max_victims - number
     if policy.goal is not None:
         # Who was signalled and is still there will not be there for long: nobody ends in its place.
         ending = [backend for backend in moment.backends if past.is_ending(state, backend)]
@@ -71,7 +71,7 @@ def step(
     why = _who_is_left(there)
     if len(eligible) > left:
         refused = (
-            f"{len(eligible)} sessions would be {state}, {left} of max_victims {policy.options['max_victims']} are left"
+            f"{len(eligible)} sessions would be {state}, {left} of max_victims {policy.request.max_victims} are left"
         )
         return Step((), tuple(spared(verdicts, "over max_victims")), relieved, why, refused)
     return Step(eligible, tuple(verdicts), relieved, why)

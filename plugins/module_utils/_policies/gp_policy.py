@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import needs_of_messages
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guard_checks import GuardChecks
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards import check_share
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.journal import ENFORCE, REPORT, Journal
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import OPTIONS, parse
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import OPTIONS, Settings, parse
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.port import Reach, reached
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.rounds import Rounds
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -30,12 +30,13 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 }
 
 
-def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], list[str]]:
+def run(options: t.Mapping[str, t.Any], check_mode: bool, reach: Reach = reached) -> tuple[dict[str, t.Any], list[str]]:
     """Apply the policies.
 
     Args:
         options: Validated by the argument specs of this module and of the connection.
         check_mode: Decide, and send nothing, whatever the mode.
+        reach: Options -> the server, for as long as it is used.
 
     Returns:
         The result as M(gpops.toolkit.gp_policy) documents it, and warnings.
@@ -43,16 +44,17 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     Raises:
         GpopsError: In plain words, with the whole result so far.
     """
-    policies = parse(options["policies"])
+    policies = parse(options["policies"], options["redact_literals"])
     check_share(options["max_share"])
     guard_checks = GuardChecks(options)
-    acting = options["mode"] == ENFORCE and not check_mode
-    journal = Journal(policies, options, acting)
+    enforce = options["mode"] == ENFORCE
+    settings = Settings(enforce and not check_mode, enforce, options["allow_segments_down"], options["max_share"])
+    journal = Journal(policies, settings)
     try:
         journal.guard(guard_checks.findings())
-        with connect(options, *needs_of_messages(*options["policies"])) as cluster:
-            journal.engine = cluster.engine
-            Rounds(cluster, policies, options, guard_checks, journal, acting).run()
+        with reach(options, *needs_of_messages(*(policy.request.message for policy in policies))) as server:
+            journal.engine = server.engine
+            Rounds(server, policies, settings, guard_checks, journal).run()
     except GpopsError as error:
         journal.broke_off(error.message)
         raise GpopsError(error.message, **{**journal.result(), **error.result}) from None

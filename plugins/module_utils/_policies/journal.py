@@ -13,9 +13,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.decision import Step
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards import Finding
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy, Settings
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import bad_outcomes, counts, diff, records
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import counts, diff, records
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import GONE, Verdict
 
 REPORT = "report"
@@ -74,14 +74,14 @@ class Journal:
         engine: What the server is; V(none) before the login.
     """
 
-    def __init__(self, policies: t.Sequence[Policy], options: t.Mapping[str, t.Any], acting: bool) -> None:
+    def __init__(self, policies: t.Sequence[Policy], settings: Settings) -> None:
         self.history = SignalHistory()
         self.warnings: list[str] = []
         self.total: int | None = None
         self.engine: Engine | None = None
         self._policies = policies
-        self._options = options
-        self._acting = acting
+        self._settings = settings
+        self._acting = settings.acting
         self._accounts = {policy.name: PolicyAccount() for policy in policies}
         self._guards: dict[str, Finding] = {}
 
@@ -127,9 +127,8 @@ class Journal:
     ) -> None:
         """Take the sessions into the result."""
         account = self.account(policy)
-        options = {**policy.options, "redact_literals": self._options["redact_literals"]}
-        more = {"policy": policy.name, "why": policy.options["why"], "round": max(account.rounds, 1)}
-        for verdict, victim in zip(verdicts, records(verdicts, outcomes, engine, options)):
+        more = {"policy": policy.name, "why": policy.why, "round": max(account.rounds, 1)}
+        for verdict, victim in zip(verdicts, records(verdicts, outcomes, engine, policy.request)):
             record = {**victim, **more}
             if verdict.outcome is None:
                 account.hit.append(record)
@@ -140,7 +139,7 @@ class Journal:
         """The outcome of a policy that came to its end."""
         account = self.account(policy)
         number = sum(victim["signalled"] is not False for victim in account.hit)
-        state = policy.request.protection.state
+        state = policy.request.state
         if not account.tried:
             account.outcome, account.reason = NOTHING, "no session is to end"
         elif not number:
@@ -153,7 +152,7 @@ class Journal:
             account.reason += f"; {step.why}"
             if step.now and account.problem is None:
                 account.reason += f"; {policy.rounds} rounds did not do"
-        if self._acting and not policy.options["ignore_survivors"]:
+        if self._acting and not policy.request.ignore_survivors:
             problem = self._problem(policy, account)
             if problem or (policy.has_end and not account.relieved):
                 account.outcome = FAILED
@@ -161,7 +160,7 @@ class Journal:
 
     def _problem(self, policy: Policy, account: PolicyAccount) -> str | None:
         """The first session that was to end and did not."""
-        bad = bad_outcomes(policy.options)
+        bad = policy.request.bad_outcomes
         left = [victim for victim in account.victims if victim["outcome"] in bad]
         return f"process {left[0]['pid']}: {left[0]['reason']}" if left else account.problem
 
@@ -178,7 +177,7 @@ class Journal:
         victims = [victim for account in self._accounts.values() for victim in account.victims]
         found: dict[str, t.Any] = {
             # A report changes nothing and would not; in check mode, what would be.
-            "changed": self._options["mode"] == ENFORCE and any(victim["signalled"] is not False for victim in victims),
+            "changed": self._settings.enforce and any(victim["signalled"] is not False for victim in victims),
             "mode": ENFORCE if self._acting else REPORT,
             "policies": [self._policy(policy) for policy in self._policies],
             "victims": victims,
@@ -196,8 +195,8 @@ class Journal:
         account = self._accounts[policy.name]
         return {
             "name": policy.name,
-            "why": policy.options["why"],
-            "state": policy.request.protection.state,
+            "why": policy.why,
+            "state": policy.request.state,
             "outcome": account.outcome,
             "reason": account.reason,
             "relieved": account.relieved,

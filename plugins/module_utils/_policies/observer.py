@@ -9,18 +9,14 @@ import contextlib
 import time
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import DeadlineExceeded
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import thresholds
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.journal import Journal
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot as snapshots
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.port import Server
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import visibility
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import QUERY_LENGTH
-
-# The engine needs a moment until those that waited for a victim go on.
-SETTLE_SECONDS = 0.5
 
 
 class TimeBudget:
@@ -54,10 +50,10 @@ class Observer:
         locks_problem: Why the lock table is not known, or V(none).
     """
 
-    def __init__(self, cluster: Cluster, policies: t.Sequence[Policy], journal: Journal, acting: bool) -> None:
+    def __init__(self, server: Server, policies: t.Sequence[Policy], journal: Journal, acting: bool) -> None:
         self.moment: thresholds.Moment | None = None
         self.locks_problem: str | None = None
-        self._cluster = cluster
+        self._server = server
         self._policies = policies
         self._acting = acting
         self._journal = journal
@@ -69,12 +65,12 @@ class Observer:
         with_locks = self._wants_locks(policy)
         if self.moment is not None and (self._has_locks or not with_locks):
             return self.moment
-        engine = self._cluster.engine
+        engine = self._server.engine
         if not self._settled:
-            time.sleep(min(SETTLE_SECONDS, deadline.remaining()))
+            time.sleep(min(self._server.settle_seconds, deadline.remaining()))
             self._settled = True
         length = max(each.request.selection.query_length(QUERY_LENGTH) for each in self._policies)
-        snapshot = snapshots.read(self._cluster, deadline, with_locks, length)
+        snapshot = self._server.look(deadline, with_locks, length)
         if self._journal.total is None:
             self._journal.total = len(snapshot.backends)
             self._journal.say(visibility.warnings(engine, snapshot, with_locks=False))
@@ -105,6 +101,6 @@ class Observer:
         rest = until - time.monotonic()
         if rest <= 0:
             return False
-        time.sleep(min(rest, SETTLE_SECONDS))
+        time.sleep(min(rest, self._server.settle_seconds))
         self.moment = None
         return True

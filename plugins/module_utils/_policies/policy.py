@@ -15,7 +15,6 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection 
     ARGUMENT_SPEC,
     Criterion,
     Selection,
-    needs_locks,
     waiting_time,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import parse as parse_selection
@@ -53,10 +52,10 @@ _MANY_ROUNDS = 20
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """One policy, understood.
+    """One policy.
 
     Attributes:
-        options: As they were given, for the result.
+        why: For the result.
         request: Selection, protection and how to end.
         goal: The maximum to reach, or V(none).
         quiet_for: Seconds without anybody, or V(none).
@@ -64,7 +63,7 @@ class Policy:
     """
 
     name: str
-    options: t.Mapping[str, t.Any]
+    why: str
     request: Request
     goal: thresholds.Threshold | None
     quiet_for: float | None
@@ -73,7 +72,7 @@ class Policy:
     @property
     def needs_locks(self) -> bool:
         """Whether it can be judged with the lock table only."""
-        return needs_locks(self.options) or isinstance(self.goal, thresholds.MaxHeldUp)
+        return self.request.selection.needs_locks or isinstance(self.goal, thresholds.MaxHeldUp)
 
     @property
     def has_end(self) -> bool:
@@ -81,8 +80,28 @@ class Policy:
         return self.goal is not None or self.quiet_for is not None
 
 
-def parse(policies: t.Sequence[t.Mapping[str, t.Any]]) -> list[Policy]:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What holds for the whole run.
+
+    Attributes:
+        acting: It signals; otherwise it tells what it would do.
+        enforce: The mode is V(enforce), be it in check mode.
+        allow_segments_down: A segment that is down stops nothing.
+        max_share: Percent of all sessions, or V(none): the default.
+    """
+
+    acting: bool
+    enforce: bool
+    allow_segments_down: bool
+    max_share: float | None
+
+
+def parse(policies: t.Sequence[t.Mapping[str, t.Any]], redact_literals: bool = False) -> list[Policy]:
     """The policies that these options describe.
+
+    Args:
+        redact_literals: In the query texts of the result.
 
     Raises:
         OptionError: An option of one cannot be used, or a name is empty or there twice.
@@ -93,7 +112,7 @@ def parse(policies: t.Sequence[t.Mapping[str, t.Any]]) -> list[Policy]:
         if not name.strip() or name in [policy.name for policy in parsed]:
             raise OptionError("policies", f"number {number}: name {name!r} is empty or was used before")
         try:
-            parsed.append(_policy(options))
+            parsed.append(_policy({**options, "redact_literals": redact_literals}))
         except OptionError as error:
             raise OptionError("policies", f"{name!r}: {error.message}") from None
     return parsed
@@ -117,7 +136,7 @@ def _policy(options: t.Mapping[str, t.Any]) -> Policy:
         raise OptionError("rounds", f"{rounds} is not allowed; it is a number, 1 or more")
     return Policy(
         name=options["name"],
-        options=options,
+        why=options["why"],
         request=request,
         goal=goal,
         quiet_for=None if quiet_for is None else waiting_time("quiet_for", quiet_for),

@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, segments_down
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import ConnectionLost, GpopsError, GroupFull
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.decision import Step
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.decision import step as decide
@@ -26,13 +25,13 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies.journal im
     Stopped,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.observer import Observer, TimeBudget
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy, Settings
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.port import Server
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.thresholds import MaxConnections, Moment
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome, signal_all
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import choose, spared
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import bad_outcomes, warnings
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.sender import SignalSender
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import warnings
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
     CANCELLED,
     UNKNOWN,
@@ -46,21 +45,20 @@ class Rounds:
 
     def __init__(
         self,
-        cluster: Cluster,
+        server: Server,
         policies: t.Sequence[Policy],
-        options: t.Mapping[str, t.Any],
+        settings: Settings,
         guard_checks: GuardChecks,
         journal: Journal,
-        acting: bool,
     ) -> None:
-        self._cluster = cluster
+        self._server = server
         self._policies = policies
-        self._options = options
+        self._settings = settings
         self._guard_checks = guard_checks
         self._journal = journal
-        self._acting = acting
-        self._time = TimeBudget(cluster.deadline)
-        self._observer = Observer(cluster, policies, journal, acting)
+        self._acting = settings.acting
+        self._time = TimeBudget(server.deadline)
+        self._observer = Observer(server, policies, journal, settings.acting)
 
     def run(self) -> None:
         """Apply the policies, as far as guards and the cluster let it.
@@ -68,11 +66,11 @@ class Rounds:
         Raises:
             GpopsError: A guard stopped it, or it broke off.
         """
-        engine = self._cluster.engine
+        engine = self._server.engine
         self._journal.say(too_late(self._policies, engine))
-        if not self._options["allow_segments_down"]:
+        if not self._settings.allow_segments_down:
             with self._time.spend() as deadline:
-                down, problem = segments_down(self._cluster.connection, deadline)
+                down, problem = self._server.segments_down(deadline)
             self._journal.guard([segments(down, problem, allowed=False)])
         for policy in self._policies:
             account = self._journal.account(policy)
@@ -88,7 +86,7 @@ class Rounds:
                 raise GpopsError(f"policy {policy.name} broke off: {account.reason}", **error.result) from None
 
     def _words(self, error: GpopsError) -> str:
-        return self._cluster.full_group if isinstance(error, GroupFull) else error.message
+        return self._server.full_group if isinstance(error, GroupFull) else error.message
 
     def _apply(self, policy: Policy, account: PolicyAccount) -> None:
         unable = self._unable(policy)
@@ -127,8 +125,8 @@ class Rounds:
         plan = policy.request.plan
         needed = [CANCELLED] if plan.cancel_first or plan.state == CANCELLED else []
         for state in [*needed, plan.state]:
-            if state not in self._cluster.engine.signal_functions:
-                return f"role {self._cluster.engine.role} may use no function of mdb_toolkit for state={state}"
+            if state not in self._server.engine.signal_functions:
+                return f"role {self._server.engine.role} may use no function of mdb_toolkit for state={state}"
         return None
 
     def _step(self, policy: Policy, account: PolicyAccount, quiet_until: float | None) -> Step:
@@ -137,7 +135,7 @@ class Rounds:
         with self._time.spend(free=free) as deadline:
             moment = self._observer.look(policy, deadline)
             with deadline.enforced(policy.request.selection.too_slow, LEAST_SECONDS):
-                found = choose(moment.backends, policy.request, policy.options, moment.who)
+                found = choose(moment.backends, policy.request, moment.who)
             step = decide(policy, moment, found, self._journal.history, account.tried)
         account.relieved = step.relieved
         chosen = [verdict for verdict in step.verdicts if verdict.backend in step.now]
@@ -148,11 +146,11 @@ class Rounds:
         if not step.now:
             return None
         number = self._journal.history.sessions_with(step.now)
-        return over_share(number, self._journal.total or 0, self._options["max_share"])
+        return over_share(number, self._journal.total or 0, self._settings.max_share)
 
     def _end(self, policy: Policy, account: PolicyAccount, step: Step) -> None:
         """End the sessions of a step, or suppose so."""
-        state = policy.request.protection.state
+        state = policy.request.state
         moment = t.cast(Moment, self._observer.moment)
         outcomes: dict[int, Outcome] = {}
         if self._acting:
@@ -170,8 +168,8 @@ class Rounds:
             if not self._acting or outcomes[backend.pid].signalled is not False:
                 history.sent.add(key(state, backend))
         self._note(policy, step.verdicts, outcomes)
-        bad = [pid for pid, outcome in outcomes.items() if outcome.outcome in bad_outcomes(policy.options)]
-        if bad and not policy.options["ignore_survivors"]:
+        bad = [pid for pid, outcome in outcomes.items() if outcome.outcome in policy.request.bad_outcomes]
+        if bad and not policy.request.ignore_survivors:
             account.problem = f"process {bad[0]}: {outcomes[bad[0]].reason}"
         lost = [pid for pid, outcome in outcomes.items() if outcome.outcome == UNKNOWN]
         if lost:
@@ -179,10 +177,10 @@ class Rounds:
 
     def _signal(self, policy: Policy, step: Step) -> dict[int, Outcome]:
         plan = policy.request.plan
-        self._journal.say(warnings(self._cluster.engine, policy.options))
+        self._journal.say(warnings(self._server.engine, policy.request))
         try:
             with self._time.spend(plan.longest_wait) as deadline:
-                sender = SignalSender(self._cluster, deadline, policy.options["victim_message"])
+                sender = self._server.sender(deadline, policy.request.message)
                 return signal_all(sender, step.now, plan)
         except GpopsError as error:
             # It is raised only if no signal was sent.
@@ -190,7 +188,7 @@ class Rounds:
             raise
 
     def _note(self, policy: Policy, verdicts: t.Sequence[Verdict], outcomes: t.Mapping[int, Outcome]) -> None:
-        self._journal.note(policy, verdicts, outcomes, self._cluster.engine)
+        self._journal.note(policy, verdicts, outcomes, self._server.engine)
 
 
 def too_late(policies: t.Iterable[Policy], engine: Engine) -> list[str]:

@@ -21,8 +21,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     WHOLE_IN_TEXT,
     maybe,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection, sql
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.driver import sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.sql_text import seconds

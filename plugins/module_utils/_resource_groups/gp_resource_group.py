@@ -9,19 +9,19 @@ import time
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine, option_types
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.apply import Change
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     GpopsError,
     GroupFull,
     OptionError,
-    StatementError,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import MDB_ADMIN
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog, desired, plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as group_options
-from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Step
+from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.model import EngineFacts, Group, Plan, Step
 
 _ENTRY: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -84,109 +84,56 @@ def understand(options: t.Mapping[str, t.Any]) -> desired.DesiredState:
     return desired.parse(options["groups"], single=False, **task)
 
 
-class _GroupChange:
-    """One plan on one server: what it is, what of it was done, and what came out."""
+class _GroupChange(Change):
+    """One plan for the groups of one server."""
 
     def __init__(self, cluster: Cluster, wishes: desired.DesiredState, check_mode: bool) -> None:
-        self._cluster = cluster
-        self._said: list[str] = []
+        super().__init__(cluster)
         self._reading = catalog.read(cluster.connection, cluster.engine, wishes.names_tablespaces)
         self._groups = dict(self._reading.groups)
         self._plan = plan.plan(self._groups, wishes, self._reading.facts)
-        self._lowered = self._groups_with_less_room()
+        self._lowered = with_less_room(self._plan)
         if self._lowered or any(step.kind == "drop" for step in self._plan.steps):
             self._groups = catalog.with_status(self._groups, self._status(check_mode))
             self._plan = plan.plan(self._groups, wishes, self._reading.facts)
-        # As text from now on: the driver quotes names with a live connection only, and a failure names them too.
-        self._statements = [cluster.connection.text(catalog.statement(step)) for step in self._plan.steps]
-        self._applied = 0
+        self.statements = [cluster.connection.text(catalog.statement(step)) for step in self._plan.steps]
         self._after: dict[str, Group | None] = dict(self._plan.after)
 
     def _status(self, check_mode: bool) -> dict[str, catalog.GroupStatus]:
         """Read only where it matters: the engine takes 300 ms to tell what runs."""
         try:
-            return catalog.read_status(self._cluster.connection)
+            return catalog.read_status(self.cluster.connection)
         except GroupFull:
             if not check_mode:  # no statement of the plan would get past either
                 raise
-            self._said.append(f"what runs in the groups is unknown: {self._cluster.full_group}")
+            self.notices.append(f"what runs in the groups is unknown: {self.cluster.full_group}")
             return {}
 
-    def _groups_with_less_room(self) -> list[str]:
-        lowered = []
-        for name, after in self._plan.after.items():
-            before = self._plan.before.get(name)
-            if before and after and _concurrency(after) < _concurrency(before):
-                lowered.append(name)
-        return lowered
-
-    def apply(self) -> None:
-        """Send the statements one by one; each is its own transaction, so a failure leaves those before it done."""
-        for statement in self._statements:
-            heard = len(self._cluster.connection.warnings())
-            try:
-                self._cluster.connection.execute(statement)
-            except GpopsError as error:
-                self._fail(error)
-            self._applied += 1
-            self._said += [text for text in self._cluster.connection.warnings()[heard:] if text.startswith("WARNING")]
-        if self._statements:
-            try:
-                self._read_after()
-            except GpopsError as error:
-                self._after = {}
-                raise GpopsError(
-                    f"all {self._applied} statements were applied; reading the groups again failed: {error.message}",
-                    **{**self.result(), **error.result, "applied": self.result()["statements"], "not_applied": []},
-                ) from None
-
-    def _read_after(self) -> None:
-        now = catalog.read(self._cluster.connection, self._cluster.engine).groups
+    def look(self) -> None:
+        """The groups as they are now, and what of the plan the engine did not keep."""
+        now = catalog.read(self.cluster.connection, self.cluster.engine).groups
         self._after = {name: now.get(name) for name in self._plan.after}
-        if self._applied == len(self._statements):
-            self._said += not_stored(self._plan.after, self._after, self._reading.facts.tablespaces)
+        if self.applied == len(self.statements):
+            self.notices += not_stored(self._plan.after, self._after, self._reading.facts.tablespaces)
 
-    def _fail(self, error: GpopsError) -> t.NoReturn:
-        failed = self._statements[self._applied]
-        unsure = error.was_sent and not isinstance(error, StatementError)
-        message = self._cluster.full_group if isinstance(error, GroupFull) else error.message
-        try:
-            self._cluster.connection = self._cluster.connection.renewed()
-            self._read_after()
-        except GpopsError:
-            self._after = {}
-        whole = self.result()
-        whole["changed"] = bool(self._applied) or unsure
-        done, rest = self._applied, len(self._statements) - self._applied - 1
-        raise GpopsError(
-            f"statement {done + 1} of {len(self._statements)} failed: {failed}: {message}"
-            f"{self._privilege(error)}. {done} before it were applied, {rest} after it were not sent"
-            f"{'; whether it took effect itself is unknown' if unsure else ''}. "
-            "Running the task again finishes the plan",
-            **{
-                **whole,
-                **error.result,
-                "applied": self._statements[:done],
-                "failed_statement": failed,
-                "not_applied": self._statements[done + 1 :],
-            },
-        ) from None
+    def forget(self) -> None:
+        """None of the groups is known any more."""
+        self._after = {}
 
-    def _privilege(self, error: GpopsError) -> str:
-        if not isinstance(error, StatementError) or error.sqlstate != "42501":
-            return ""
-        return f"; {privilege(self._plan.steps[self._applied], error.message, self._reading.facts)}"
+    def who_may(self, number: int, said: str) -> str:
+        """Who may do this step."""
+        return privilege(self._plan.steps[number], said, self._reading.facts)
 
     def wait(self, seconds: float) -> None:
         """Until no group runs more than it may now, or the time is over."""
         end = time.monotonic() + seconds
         # The wait was asked for: it comes on top of what is left of the session's time.
-        deadline = Deadline(self._cluster.connection.deadline.remaining() + seconds)
-        while self._lowered and self._statements:
+        deadline = Deadline(self.cluster.connection.deadline.remaining() + seconds)
+        while self._lowered and self.statements:
             try:
-                status = catalog.read_status(self._cluster.connection, deadline)
+                status = catalog.read_status(self.cluster.connection, deadline)
             except GpopsError as error:
-                self._said.append(f"all was applied; whether less runs already could not be read: {error.message}")
+                self.notices.append(f"all was applied; whether less runs already could not be read: {error.message}")
                 return
             self._groups = catalog.with_status(self._groups, status)
             if all(self._effective(name) for name in self._lowered) or time.monotonic() >= end:
@@ -204,11 +151,11 @@ class _GroupChange:
         """The result of the module; before apply, what would happen."""
         groups = [self._group(name) for name in self._plan.before]
         return {
-            "changed": bool(self._statements),
+            "changed": bool(self.statements),
             "groups": groups,
-            "statements": self._statements,
+            "statements": self.statements,
             "enforced": self._reading.enforced,
-            "engine": self._cluster.engine.shown,
+            "engine": self.cluster.engine.shown,
             "diff": {side: {group["name"]: group[side] for group in groups} for side in ("before", "after")},
         }
 
@@ -227,7 +174,7 @@ class _GroupChange:
 
     def warnings(self) -> list[str]:
         """What the operator should know besides."""
-        found = [*self._plan.warnings, *self._said]
+        found = [*self._plan.warnings, *self.notices]
         if not self._reading.enforced:
             found.append(
                 "resource groups are stored but not enforced: "
@@ -240,6 +187,16 @@ class _GroupChange:
                     f"{name} still runs {group['running']} transactions; the lower concurrency holds as they end"
                 )
         return found
+
+
+def with_less_room(planned: Plan) -> list[str]:
+    """PURE: the groups whose concurrency goes down."""
+    lowered = []
+    for name, after in planned.after.items():
+        before = planned.before.get(name)
+        if before and after and _concurrency(after) < _concurrency(before):
+            lowered.append(name)
+    return lowered
 
 
 def not_stored(

@@ -19,9 +19,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection 
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import (
     LEAST_SECONDS,
     Selection,
-    needs_locks,
-    parse,
 )
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import parse as parse_selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import read
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.visibility import warnings
 
@@ -63,51 +62,76 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     Raises:
         GpopsError: In plain words; an OptionError before anything is sent.
     """
-    selection = parse(options)
-    _check(options)
-    with_locks = _needs_locks(options)
+    listing = parse(options)
     with connect(options) as cluster:
         engine = cluster.engine
-        snapshot = read(cluster, cluster.deadline, with_locks, _query_length(options, selection))
-    for option in ("blocking", "waits_for_modes"):
-        if options.get(option) and snapshot.locks_problem:
-            raise OptionError(option, f"who waits for whom is unknown: {snapshot.locks_problem}")
-    with cluster.deadline.enforced(selection.too_slow, LEAST_SECONDS):
-        chosen = selection.choose(snapshot.backends)
-    return result(options, chosen, engine, snapshot), warnings(engine, snapshot, with_locks)
+        snapshot = read(cluster, cluster.deadline, listing.needs_locks, listing.query_length)
+    if snapshot.locks_problem:
+        for criterion in listing.selection.wanted:
+            if criterion.option in ("blocking", "waits_for_modes"):
+                raise OptionError(criterion.option, f"who waits for whom is unknown: {snapshot.locks_problem}")
+    with cluster.deadline.enforced(listing.selection.too_slow, LEAST_SECONDS):
+        chosen = listing.selection.choose(snapshot.backends)
+    return result(listing, chosen, engine, snapshot), warnings(engine, snapshot, listing.needs_locks)
 
 
-def _query_length(options: t.Mapping[str, t.Any], selection: Selection) -> int:
-    needs_texts = options["fields"] is None or "query" in (*options["fields"], options["sort_by"])
-    return selection.query_length(options["query_max_length"] if needs_texts else 0)
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What is asked for.
+
+    Attributes:
+        fields: Of each session, in this order.
+        limit: How many sessions at most, or V(none).
+        longest_query: How many characters of a query text are shown.
+    """
+
+    selection: Selection
+    fields: tuple[str, ...]
+    sort_by: str
+    limit: int | None
+    longest_query: int
+    redact_literals: bool
+
+    @property
+    def query_length(self) -> int:
+        """How many characters of each query text it takes."""
+        return self.selection.query_length(self.longest_query if "query" in (*self.fields, self.sort_by) else 0)
+
+    @property
+    def needs_locks(self) -> bool:
+        """Whether somebody asks who waits or who blocks; the lock table is the dearest part of the listing."""
+        return self.selection.needs_locks or bool(_FROM_LOCKS.intersection([*self.fields, self.sort_by]))
 
 
-def _check(options: t.Mapping[str, t.Any]) -> None:
+def parse(options: t.Mapping[str, t.Any]) -> Listing:
+    """PURE: the options -> what is asked for.
+
+    Raises:
+        OptionError: An option cannot be used.
+    """
+    selection = parse_selection(options)
     if options["fields"] is not None and not options["fields"]:
         raise OptionError("fields", "an empty list is not allowed; leave it out for all fields")
     for option in ("limit", "query_max_length"):
         if options[option] is not None and options[option] < 0:
             raise OptionError(option, f"{options[option]} is not allowed; it is a number, 0 or more")
+    return Listing(
+        selection,
+        fields=FIELDS if options["fields"] is None else tuple(options["fields"]),
+        sort_by=options["sort_by"],
+        limit=options["limit"],
+        longest_query=options["query_max_length"],
+        redact_literals=options["redact_literals"],
+    )
 
 
-def _needs_locks(options: t.Mapping[str, t.Any]) -> bool:
-    """Whether somebody asks who waits or who blocks; the lock table is the dearest part of the listing."""
-    shown = options["fields"] is None or bool(_FROM_LOCKS.intersection([*options["fields"], options["sort_by"]]))
-    return shown or needs_locks(options)
-
-
-def result(
-    options: t.Mapping[str, t.Any],
-    selected: list[Backend],
-    engine: Engine,
-    snapshot: Snapshot,
-) -> dict[str, t.Any]:
+def result(listing: Listing, selected: list[Backend], engine: Engine, snapshot: Snapshot) -> dict[str, t.Any]:
     """PURE: the result of the module, with these sessions of the snapshot."""
-    chosen = _sorted(selected, options["sort_by"])
-    limit = len(chosen) if options["limit"] is None else options["limit"]
+    chosen = _sorted(selected, listing.sort_by)
+    limit = len(chosen) if listing.limit is None else listing.limit
     return {
         "changed": False,
-        "processes": [_record(backend, options) for backend in chosen[:limit]],
+        "processes": [_record(backend, listing) for backend in chosen[:limit]],
         "count": len(chosen),
         "summary": {key: _counts(chosen, field) for key, field in _SUMMARY_FIELDS.items()},
         "connections": {
@@ -121,13 +145,13 @@ def result(
     }
 
 
-def _record(backend: Backend, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _record(backend: Backend, listing: Listing) -> dict[str, t.Any]:
     record = dataclasses.asdict(backend)
-    record["query"] = shown(backend.query, options["query_max_length"], options["redact_literals"])
+    record["query"] = shown(backend.query, listing.longest_query, listing.redact_literals)
     for name in _LOCK_FIELDS:
         record[name] = None if record[name] is None else list(record[name])
     # In the order that was asked for.
-    return {name: record[name] for name in options["fields"] or FIELDS}
+    return {name: record[name] for name in listing.fields}
 
 
 def _sorted(backends: list[Backend], field: str) -> list[Backend]:

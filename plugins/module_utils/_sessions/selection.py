@@ -107,10 +107,15 @@ class Criterion:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The criteria of one task."""
+    """The criteria of one task.
+
+    Attributes:
+        needs_locks: They can be judged with the lock table only.
+    """
 
     wanted: tuple[Criterion, ...]
     unwanted: tuple[Criterion, ...]
+    needs_locks: bool = False
 
     @property
     def _expressions(self) -> list[str]:
@@ -157,10 +162,10 @@ def parse(options: t.Mapping[str, t.Any]) -> Selection:
             unwanted.append(Criterion(option, _exclusion(option, value)))
         else:
             wanted.append(Criterion(option, _criterion(option, value)))
-    return Selection(tuple(wanted), tuple(unwanted))
+    return Selection(tuple(wanted), tuple(unwanted), _needs_locks(options))
 
 
-def needs_locks(options: t.Mapping[str, t.Any]) -> bool:
+def _needs_locks(options: t.Mapping[str, t.Any]) -> bool:
     """Whether these criteria can be judged with the lock table only."""
     if options.get("blocking") is not None or options.get("waits_for_modes") is not None:
         return True

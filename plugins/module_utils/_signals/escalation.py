@@ -47,7 +47,7 @@ _LOST = (ConnectionLost, DeadlineExceeded, ConnectError)
 
 
 class Sender(t.Protocol):
-    """What this needs of a server; see ServerLine."""
+    """What this needs of a server; see SignalSender."""
 
     def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         """These processes as they are now."""

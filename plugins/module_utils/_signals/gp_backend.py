@@ -13,7 +13,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import ARGUMENT_SPEC as SELECTION_SPEC
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS, needs_locks
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import read
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome, signal_all
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import (
@@ -25,7 +25,6 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request imp
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import (
     QUERY_LENGTH,
-    bad_outcomes,
     counts,
     record,
     result,
@@ -52,23 +51,23 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     plan = request.plan
     deadline = Deadline(options["timeout"] + plan.longest_wait)
     outcomes: dict[int, Outcome] = {}
-    with connect(options, *needs_of_messages(options)) as cluster:
+    with connect(options, *needs_of_messages(request.message)) as cluster:
         engine = cluster.engine
-        verdicts = _look(cluster, request, options)
-        _check_cap(verdicts, options)
-        told = toolkit_warnings(engine) + warnings(engine, options)
+        verdicts = _look(cluster, request)
+        _check_cap(verdicts, request)
+        told = toolkit_warnings(engine) + warnings(engine, request)
         told += unprotected_names(verdicts, request.protection)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
-            sender = SignalSender(cluster, deadline, options["victim_message"])
+            sender = SignalSender(cluster, deadline, request.message)
             outcomes = signal_all(sender, victims, plan)
-    done = result(verdicts, outcomes, engine, options)
-    _fail_on_survivors(done, options)
+    done = result(verdicts, outcomes, engine, request)
+    _fail_on_survivors(done, request)
     return done, told
 
 
-def _look(cluster: Cluster, request: Request, options: t.Mapping[str, t.Any]) -> list[Verdict]:
-    with_locks = needs_locks(options)
+def _look(cluster: Cluster, request: Request) -> list[Verdict]:
+    with_locks = request.selection.needs_locks
     length = request.selection.query_length(QUERY_LENGTH)
     snapshot = read(cluster, cluster.deadline, with_locks, length)
     if with_locks and snapshot.locks_problem:
@@ -76,31 +75,31 @@ def _look(cluster: Cluster, request: Request, options: t.Mapping[str, t.Any]) ->
             f"blocking, waiting_for, waits_for_modes and min_wait_age cannot be judged: {snapshot.locks_problem}"
         )
     with cluster.deadline.enforced(request.selection.too_slow, LEAST_SECONDS):
-        return choose(snapshot.backends, request, options, snapshot.who)
+        return choose(snapshot.backends, request, snapshot.who)
 
 
-def _check_cap(verdicts: t.Sequence[Verdict], options: t.Mapping[str, t.Any]) -> None:
+def _check_cap(verdicts: t.Sequence[Verdict], request: Request) -> None:
     number = sum(verdict.outcome is None for verdict in verdicts)
-    if number <= options["max_victims"]:
+    if number <= request.max_victims:
         return
-    found = [record(verdict, None, options) for verdict in spared(verdicts, "over max_victims")]
+    found = [record(verdict, None, request) for verdict in spared(verdicts, "over max_victims")]
     raise OptionError(
         "max_victims",
-        f"{number} sessions would be {options['state']}, {options['max_victims']} are allowed; nobody was signalled. "
+        f"{number} sessions would be {request.state}, {request.max_victims} are allowed; nobody was signalled. "
         "Narrow the selection, or raise max_victims",
         victims=found,
         counts=counts(found),
     )
 
 
-def _fail_on_survivors(done: dict[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
-    bad = {name: done["counts"][name] for name in bad_outcomes(options) if done["counts"].get(name)}
-    if not bad or options["ignore_survivors"]:
+def _fail_on_survivors(done: dict[str, t.Any], request: Request) -> None:
+    bad = {name: done["counts"][name] for name in request.bad_outcomes if done["counts"].get(name)}
+    if not bad or request.ignore_survivors:
         return
     what = ", ".join(f"{number} {name}" for name, number in bad.items())
     first = next(record for record in done["victims"] if record["outcome"] in bad)
     raise GpopsError(
-        f"not all sessions were {options['state']}: {what}. First: process {first['pid']}: {first['reason']}", **done
+        f"not all sessions were {request.state}: {what}. First: process {first['pid']}: {first['reason']}", **done
     )
 
 

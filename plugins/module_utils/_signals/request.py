@@ -19,11 +19,14 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection 
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import parse as parse_selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import SignalPlan
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
+    ALIVE,
     CANCELLED,
     GONE,
     NOT_APPLICABLE,
+    REFUSED,
     SPARED,
     TERMINATED,
+    UNKNOWN,
     Protection,
     Verdict,
     check,
@@ -60,12 +63,36 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """The options, understood."""
+    """What is asked for.
+
+    Attributes:
+        records: The choice as it was seen before, or V(none): by the criteria.
+        pids: Of the criteria; those that are no session are told of.
+        session_ids: Likewise; those that several sessions bear are refused.
+        message: For the victims.
+    """
 
     selection: Selection
     records: tuple[Backend, ...] | None
     protection: Protection
     plan: SignalPlan
+    pids: tuple[int, ...]
+    session_ids: tuple[int, ...]
+    max_victims: int
+    ignore_survivors: bool
+    message: str | None
+    redact_literals: bool
+
+    @property
+    def state(self) -> str:
+        """What they are to be."""
+        return self.protection.state
+
+    @property
+    def bad_outcomes(self) -> tuple[str, ...]:
+        """The outcomes with which not all was done."""
+        # Without a wait nobody claims that they are gone.
+        return (REFUSED, UNKNOWN, ALIVE) if self.plan.wait else (REFUSED, UNKNOWN)
 
 
 def parse(options: t.Mapping[str, t.Any]) -> Request:
@@ -106,6 +133,12 @@ def parse(options: t.Mapping[str, t.Any]) -> Request:
             wait=options["wait"],
             wait_timeout=waiting_time("wait_timeout", options["wait_timeout"]),
         ),
+        pids=tuple(dict.fromkeys(options.get("pids") or ())),
+        session_ids=tuple(options.get("session_ids") or ()),
+        max_victims=options["max_victims"],
+        ignore_survivors=options["ignore_survivors"],
+        message=options["victim_message"] or None,
+        redact_literals=options["redact_literals"],
     )
 
 
@@ -118,7 +151,6 @@ def _check_message(message: str | None) -> None:
 def choose(
     backends: t.Sequence[Backend],
     request: Request,
-    options: t.Mapping[str, t.Any],
     who: identity.Identities = identity.NOBODY,
 ) -> list[Verdict]:
     """PURE: all sessions -> the verdict on each that was asked for, those that are gone included.
@@ -128,14 +160,10 @@ def choose(
     """
     early: list[Verdict] = []
     if request.records is None:
-        _check_numbers(options.get("session_ids") or (), who)
+        _check_numbers(request.session_ids, who)
         chosen = request.selection.choose(backends)
         known = {backend.pid for backend in backends}
-        early = [
-            _not_listed(Backend(pid=pid, sess_id=0), who)
-            for pid in dict.fromkeys(options.get("pids") or ())
-            if pid not in known
-        ]
+        early = [_not_listed(Backend(pid=pid, sess_id=0), who) for pid in request.pids if pid not in known]
     else:
         chosen = []
         now = {backend.pid: backend for backend in backends}

@@ -12,13 +12,12 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import MDB, UNTRUSTED, Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import shown
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import Request
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
-    ALIVE,
     CANCELLED,
     GONE,
     REFUSED,
     TERMINATED,
-    UNKNOWN,
     Verdict,
 )
 
@@ -29,10 +28,10 @@ def result(
     verdicts: t.Sequence[Verdict],
     endings: t.Mapping[int, Outcome],
     engine: Engine,
-    options: t.Mapping[str, t.Any],
+    request: Request,
 ) -> dict[str, t.Any]:
     """PURE: the result of the module; without endings, what would happen."""
-    found = records(verdicts, endings, engine, options)
+    found = records(verdicts, endings, engine, request)
     return {
         "changed": any(victim["signalled"] is not False for victim in found),
         "victims": found,
@@ -46,11 +45,11 @@ def records(
     verdicts: t.Iterable[Verdict],
     endings: t.Mapping[int, Outcome],
     engine: Engine,
-    options: t.Mapping[str, t.Any],
+    request: Request,
 ) -> list[dict[str, t.Any]]:
     """PURE: the victims as the result has them."""
     found = [
-        record(verdict, endings.get(verdict.backend.pid) if verdict.outcome is None else None, options)
+        record(verdict, endings.get(verdict.backend.pid) if verdict.outcome is None else None, request)
         for verdict in verdicts
     ]
     for victim in found:
@@ -95,18 +94,18 @@ def _toolkit_instead(engine: Engine) -> str:
     )
 
 
-def record(verdict: Verdict, ending: Outcome | None, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def record(verdict: Verdict, ending: Outcome | None, request: Request) -> dict[str, t.Any]:
     """PURE: a session with what became of it; without an ending, what would."""
     victim = dataclasses.asdict(verdict.backend)
     for name in ("hidden", "waits_for_modes", "blocked_by", "blocks"):
         del victim[name]
-    victim["query"] = shown(verdict.backend.query, QUERY_LENGTH, options["redact_literals"])
+    victim["query"] = shown(verdict.backend.query, QUERY_LENGTH, request.redact_literals)
     if ending is not None:
         return {**victim, **dataclasses.asdict(ending)}
     # In check mode, or not signalled: a victim-to-be counts as one.
     return {
         **victim,
-        "outcome": verdict.outcome or options["state"],
+        "outcome": verdict.outcome or request.state,
         "reason": verdict.reason,
         "signalled": verdict.outcome is None,
         "sqlstate": None,
@@ -131,17 +130,10 @@ def diff(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
     return {"before": "".join(before), "after": "".join(after)}
 
 
-def bad_outcomes(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
-    """PURE: the outcomes with which not all was done."""
-    bad = (REFUSED, UNKNOWN)
-    # Without a wait nobody claims that they are gone.
-    return (*bad, ALIVE) if options["wait"] else bad
-
-
-def warnings(engine: Engine, options: t.Mapping[str, t.Any]) -> list[str]:
+def warnings(engine: Engine, request: Request) -> list[str]:
     """PURE: what the engine will not do."""
-    function = engine.signal_functions.get(options["state"], "")
-    if not options["victim_message"] or function.split(".")[-1] in engine.message_functions:
+    function = engine.signal_functions.get(request.state, "")
+    if not request.message or function.split(".")[-1] in engine.message_functions:
         return []
     # Where no role signals sessions of others, the engine's own functions reach those of this role only.
     who = f"those of role {engine.role}" if not (engine.traits.signal_role or engine.is_superuser) else "they"

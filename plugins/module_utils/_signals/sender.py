@@ -23,8 +23,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import
     maybe,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.driver import sql
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import NATIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend

@@ -25,7 +25,7 @@ BELOW = {
     "_resource_groups": {"_core"},
     "_admission": {"_core"},
 }
-IO = {"_core.connection", "_core.cluster", "psycopg2"}
+IO = {"_core.driver", "_core.connection", "_core.cluster", "psycopg2"}
 
 
 def name_of(path: Path) -> str:

@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import driver
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _direct
@@ -165,7 +165,7 @@ def test_it_is_what_the_module_prints(arguments: dict[str, t.Any], check_mode: b
 
 
 def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PSYCOPG2_IMPORT_ERROR", "the traceback")
+    monkeypatch.setattr(driver, "PSYCOPG2_IMPORT_ERROR", "the traceback")
     found = _direct.act(_direct.prepare("gpops.toolkit.gp_test", DEFINITION, {}, check_mode=False))
     assert found["failed"] is True
     assert "psycopg2" in found["msg"]

@@ -25,7 +25,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import connection, interruption
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import driver, interruption
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import module as modules
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
@@ -242,7 +242,7 @@ class Line:
     """A driver that signals at once and then is silent, in the place of a server."""
 
     def __init__(self) -> None:
-        self.driver = connection._DriverThread()
+        self.driver = driver.DriverThread()
 
     def ask(self, seconds: float) -> None:
         self.driver.call(lambda: time.sleep(seconds), 60)

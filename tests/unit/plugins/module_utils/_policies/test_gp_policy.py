@@ -13,7 +13,7 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as engines
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
@@ -26,9 +26,14 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     OptionError,
     StatementError,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._policies import gp_policy, guard_checks, observer, rounds
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies import (
+    gp_policy,
+    guard_checks,
+    observer,
+    port,
+    rounds,
+)
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy as policy_module
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation
 from hypothesis import HealthCheck, given, settings
@@ -64,6 +69,8 @@ class Server:
         returning: How often somebody comes in the place of one that was terminated.
     """
 
+    settle_seconds = 0.0
+
     def __init__(
         self,
         *sessions: Backend,
@@ -89,6 +96,9 @@ class Server:
         self.hit: list[tuple[str, int]] = []
         self.repeated: set[tuple[str, int]] = set()
         self.down: int | None = 0
+        self.deadline = Deadline(60)
+        self.locks_problem: str | None = None
+        self.asked: list[bool] = []
 
     def _called(self) -> None:
         if self.broken:
@@ -102,13 +112,20 @@ class Server:
             self.broken = True
             raise ConnectionLost("the connection broke")
 
-    def read(self, *_dummy: t.Any) -> Snapshot:
+    def look(self, _deadline: Deadline, with_locks: bool, _query_length: int) -> Snapshot:
         self._called()
+        self.asked.append(with_locks)
         found = tuple(self.live.values())
         self._answered()
-        return Snapshot(found, len(found))
+        return Snapshot(found, len(found), self.locks_problem if with_locks else None)
 
-    def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
+    def segments_down(self, _deadline: Deadline) -> tuple[int | None, str]:
+        return self.down, "no such table"
+
+    def sender(self, _deadline: Deadline, _message: str | None) -> escalation.Sender:
+        return ModelSender(self)
+
+    def look_at(self, pids: t.Iterable[int]) -> dict[int, Backend]:
         self._called()
         found = {pid: self.live[pid] for pid in pids if pid in self.live}
         self._answered()
@@ -158,35 +175,41 @@ class Server:
         self.broken = False
 
     @property
-    def role(self) -> str:
-        return "ops"
+    def full_group(self) -> str:
+        return engines.full_group_message(self.engine, "ops")
+
+
+class ModelSender:
+    """What signals on the model."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def look(self, pids: t.Iterable[int]) -> dict[int, Backend]:
+        return self._server.look_at(pids)
+
+    def signal(self, victims: t.Sequence[Backend], state: str) -> dict[int, t.Any]:
+        return self._server.signal(victims, state)
+
+    def renew(self) -> None:
+        self._server.renew()
 
 
 Run = t.Callable[..., tuple[dict[str, t.Any], "GpopsError | None"]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+def run() -> Run:
     """Runs the module against a model; the result, and the error that it is a part of."""
-    servers: list[Server] = []
-
-    @contextlib.contextmanager
-    def connect(options: t.Mapping[str, t.Any], *_needs: str) -> t.Iterator[Cluster]:
-        yield Cluster(t.cast(t.Any, servers[-1]), servers[-1].engine, Deadline(options["timeout"]))
-
-    def read(*args: t.Any) -> Snapshot:
-        return servers[-1].read(*args)
-
-    monkeypatch.setattr(gp_policy, "connect", connect)
-    monkeypatch.setattr(observer, "SETTLE_SECONDS", 0.0)
-    monkeypatch.setattr(rounds, "SignalSender", lambda *_dummy: servers[-1])
-    monkeypatch.setattr(snapshot, "read", read)
-    monkeypatch.setattr(rounds, "segments_down", lambda *_dummy: (servers[-1].down, "no such table"))
 
     def started(server: Server, *policies: dict[str, t.Any], check_mode: bool = False, **more: t.Any) -> t.Any:
-        servers.append(server)
+        @contextlib.contextmanager
+        def reach(options: t.Mapping[str, t.Any], *_needs: str) -> t.Iterator[Server]:
+            server.deadline = Deadline(options["timeout"])
+            yield server
+
         try:
-            return gp_policy.run(options(*policies, **more), check_mode)[0], None
+            return gp_policy.run(options(*policies, **more), check_mode, reach)[0], None
         except OptionError:
             raise
         except GpopsError as error:
@@ -425,40 +448,27 @@ def test_a_policy_without_a_function_to_signal_lets_the_others_run(run: Run) -> 
     assert "state=cancelled" in column(result, "reason")[1]
 
 
-def test_locks_that_cannot_be_read_fail_only_who_needs_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locks_that_cannot_be_read_fail_only_who_needs_them(run: Run) -> None:
     server = Server(session(1))
-    asked: list[bool] = []
-
-    def read(_line: Cluster, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
-        asked.append(with_locks)
-        return Snapshot(tuple(server.live.values()), 1, "too slow")
-
-    monkeypatch.setattr(snapshot, "read", read)
+    server.locks_problem = "too slow"
     result, error = run(server, {"max_held_up": 0}, {"pids": [1]}, {"max_held_up": 0}, {"pids": [1]})
     assert error is not None
     assert column(result, "outcome") == ["failed", "done", "failed", "nothing"]
-    assert asked == [True, False]
+    assert server.asked == [True, False]
 
 
-def test_the_lock_table_is_read_for_who_needs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lock_table_is_read_for_who_needs_it(run: Run) -> None:
     """After a signal the next policy looks anew, and may do without."""
     server = Server(session(1), session(2), session(3, blocked_by=(2,), waiting=True, waiting_reason="lock"))
-    asked: list[bool] = []
-
-    def read(_line: Cluster, _deadline: Deadline, with_locks: bool, _length: int) -> Snapshot:
-        asked.append(with_locks)
-        return server.read()
-
-    monkeypatch.setattr(snapshot, "read", read)
     policies = [{"pids": [1]}, {"pids": [9]}, {"max_held_up": 0}, {"pids": [3]}]
     result, error = run(server, *policies)
     assert error is None
     assert column(result, "outcome") == ["done", "nothing", "done", "done"]
     # Before the first; after its signal; with locks for the third; whether it is relieved; for the fourth.
-    assert asked == [False, False, True, True]
-    asked.clear()
-    run(Server(session(1)), *policies, check_mode=True)
-    assert asked == [True]
+    assert server.asked == [False, False, True, True]
+    server = Server(session(1))
+    run(server, *policies, check_mode=True)
+    assert server.asked == [True]
 
 
 def test_who_comes_back_is_ended_until_the_rounds_are_over(run: Run) -> None:
@@ -556,8 +566,9 @@ def test_waits_come_on_top_of_the_timeout(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_model_is_a_line() -> None:
-    line: escalation.Sender = Server()
-    assert line.look([1]) == {}
+    server: port.Server = Server()
+    sender: escalation.Sender = server.sender(Deadline(1), None)
+    assert sender.look([1]) == {}
 
 
 @pytest.mark.parametrize(

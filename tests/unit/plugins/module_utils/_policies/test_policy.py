@@ -45,7 +45,7 @@ def rule(**more: t.Any) -> policy.Policy:
 
 
 def step(one: policy.Policy, now: thresholds.Moment, past: SignalHistory | None = None, number: int = 0) -> t.Any:
-    found = request.choose(now.backends, one.request, one.options)
+    found = request.choose(now.backends, one.request)
     return decision.step(one, now, found, past or SignalHistory(), number)
 
 

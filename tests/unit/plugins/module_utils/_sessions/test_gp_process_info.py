@@ -13,10 +13,10 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import (
     gp_process_info,
-    selection,
     visibility,
 )
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
@@ -36,9 +36,9 @@ def options(**more: t.Any) -> dict[str, t.Any]:
     return {**defaults, "timeout": 30.0, "toolkit": "auto", **more}
 
 
-def result(**more: t.Any) -> dict[str, t.Any]:
-    chosen = options(**more)
-    return gp_process_info.result(chosen, selection.parse(chosen).choose(BACKENDS), ENGINE, Snapshot(BACKENDS, 4))
+def result(engine: Engine = ENGINE, **more: t.Any) -> dict[str, t.Any]:
+    listing = gp_process_info.parse(options(**more))
+    return gp_process_info.result(listing, listing.selection.choose(BACKENDS), engine, Snapshot(BACKENDS, 4))
 
 
 def pids(**more: t.Any) -> list[int]:
@@ -113,7 +113,7 @@ def test_bad_numbers_fail_before_anything_is_sent(option: str, value: int) -> No
     ],
 )
 def test_locks_are_read_only_when_somebody_asks(more: dict[str, t.Any], needed: bool) -> None:
-    assert gp_process_info._needs_locks(options(**more)) is needed
+    assert gp_process_info.parse(options(**more)).needs_locks is needed
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,7 @@ def test_on_the_managed_greenplum_6_no_database_and_no_toolkit_would_show_more(s
 @pytest.mark.parametrize(("managed", "reserved"), [(False, 3), (True, 6)])
 def test_reserved_is_what_ordinary_roles_cannot_have(managed: bool, reserved: int) -> None:
     engine = dataclasses.replace(ENGINE, family="gp6", managed_slots=managed)
-    chosen = options()
-    whole = gp_process_info.result(chosen, selection.parse(chosen).choose(BACKENDS), engine, Snapshot(BACKENDS, 4))
+    whole = result(engine)
     assert whole["connections"] == {"used": 5, "max": 100, "reserved": reserved}
 
 
@@ -182,5 +181,5 @@ def test_texts_that_nobody_asks_for_are_not_read() -> None:
     lengths: list[int] = []
     for more in ({"fields": ["pid"]}, {}, {"fields": ["pid"], "sort_by": "query"}, {"query_max_length": 10**9}):
         chosen = options(**more)
-        lengths.append(gp_process_info._query_length(chosen, selection.parse(chosen)))
+        lengths.append(gp_process_info.parse(chosen).query_length)
     assert lengths == [needed(0), needed(1024), needed(1024), LONGEST + 1]

@@ -123,9 +123,8 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
         """A session on a server with this content, as far as the probe needs one."""
 
         where = "192.0.2.1 port 6000"
-        may_bypass: bool | None = None
         pooled = False
-        login = "ops"
+        user = "ops"
         wanted_role = "none"
 
         def execute(self, _statement: str) -> Rows:
@@ -140,8 +139,8 @@ def test_a_segment_is_not_taken_for_the_coordinator(content: str | None) -> None
             assert settings == {}
             return False
 
-        def remember_database(self, oid: int) -> None:
-            assert oid == 16384
+        def learn(self, _may_bypass: bool, database_oid: int) -> None:
+            assert database_oid == 16384
 
     if content != "0":
         assert engines.probe(t.cast(Connection, Asked()), "auto").family == "gp7"
@@ -474,9 +473,8 @@ class Starved:
 
     where = "gp port 5432"
     pooled = False
-    login = "ops"
+    user = "ops"
     wanted_role = "none"
-    may_bypass: bool | None = None
 
     def __init__(self, mendable: bool) -> None:
         self._mendable = mendable
@@ -487,7 +485,7 @@ class Starved:
             raise StatementError("insufficient memory reserved for statement", "53000", "SELECT 1")
         return answered(probe_row())
 
-    def remember_database(self, _oid: int) -> None:
+    def learn(self, may_bypass: bool, database_oid: int) -> None:
         pass
 
     def detect_pooler(self, _pid: int, _search_path: str) -> bool:

@@ -50,6 +50,10 @@ def options(**more: t.Any) -> dict[str, t.Any]:
     return {**{name: spec.get("default") for name, spec in specs.items()}, "state": "terminated", **more}
 
 
+def asked(**more: t.Any) -> request.Request:
+    return request.parse(options(pids=[1], **more))
+
+
 def outcome(backend: Backend, state: str = "terminated", **policy: t.Any) -> str | None:
     return protect([backend], Protection(state=state, **policy))[0].outcome
 
@@ -181,18 +185,18 @@ def record(backend: Backend, **more: t.Any) -> dict[str, t.Any]:
 )
 def test_records_hit_only_the_very_same(now: Backend, state: str, expected: str | None) -> None:
     given = options(state=state, processes=[record(session(1))], protected_users=[])
-    verdicts = request.choose([now], request.parse(given), given)
+    verdicts = request.choose([now], request.parse(given))
     assert [verdict.outcome for verdict in verdicts] == [expected]
 
 
 def test_a_record_given_twice_is_one_victim() -> None:
     given = options(processes=[record(session(1)), record(session(1))])
-    assert len(request.choose([session(1)], request.parse(given), given)) == 1
+    assert len(request.choose([session(1)], request.parse(given))) == 1
 
 
 def test_a_pid_without_a_process_is_gone() -> None:
     given = options(pids=[1, 9, 9])
-    verdicts = request.choose([session(1)], request.parse(given), given)
+    verdicts = request.choose([session(1)], request.parse(given))
     assert [(verdict.backend.pid, verdict.outcome) for verdict in verdicts] == [(1, None), (9, "gone")]
 
 
@@ -231,23 +235,23 @@ def test_a_cancel_needs_the_statement_of_a_record() -> None:
 @pytest.mark.parametrize("more", [{"pids": []}, {"processes": []}])
 def test_an_empty_choice_is_a_choice_of_nobody(more: dict[str, t.Any]) -> None:
     given = options(**more)
-    assert request.choose([session(1)], request.parse(given), given) == []
+    assert request.choose([session(1)], request.parse(given)) == []
 
 
 def test_the_cap_lists_whom_it_would_have_hit() -> None:
     verdicts = protect(
         [session(1), session(2), session(3, usename="gpadmin")], Protection("terminated", "all", ("gpadmin",))
     )
-    gp_backend._check_cap(verdicts, options(max_victims=2))
+    gp_backend._check_cap(verdicts, asked(max_victims=2))
     with pytest.raises(OptionError, match=r"^max_victims: 2 sessions") as caught:
-        gp_backend._check_cap(verdicts, options(max_victims=1))
+        gp_backend._check_cap(verdicts, asked(max_victims=1))
     assert caught.value.result["counts"] == {"spared": 2, "protected": 1}
     assert not any(victim["signalled"] for victim in caught.value.result["victims"] if victim["outcome"] == "protected")
 
 
 def test_check_mode_predicts() -> None:
     verdicts = protect([session(1), session(2, is_superuser=True)], Protection("terminated"))
-    found = result.result(verdicts, {}, ENGINE, options())
+    found = result.result(verdicts, {}, ENGINE, asked())
     assert found["changed"] is True
     assert found["counts"] == {"terminated": 1, "protected": 1}
     assert found["diff"]["before"].count("\n") == 2
@@ -256,7 +260,7 @@ def test_check_mode_predicts() -> None:
 
 def ended(name: str, signalled: bool | None) -> dict[str, t.Any]:
     verdicts = protect([session(1)], Protection("terminated"))
-    return result.result(verdicts, {1: Outcome(name, "so", signalled)}, ENGINE, options())
+    return result.result(verdicts, {1: Outcome(name, "so", signalled)}, ENGINE, asked())
 
 
 @pytest.mark.parametrize(
@@ -278,22 +282,22 @@ def test_changed_is_a_signal_that_was_or_may_have_been_sent(name: str, signalled
 def test_survivors_fail_with_the_whole_result(name: str) -> None:
     whole = ended(name, None)
     with pytest.raises(GpopsError, match="process 1") as caught:
-        gp_backend._fail_on_survivors(whole, options())
+        gp_backend._fail_on_survivors(whole, asked())
     assert caught.value.result["victims"] == whole["victims"]
-    gp_backend._fail_on_survivors(whole, options(ignore_survivors=True))
+    gp_backend._fail_on_survivors(whole, asked(ignore_survivors=True))
 
 
 def test_without_a_wait_the_living_do_not_fail() -> None:
-    gp_backend._fail_on_survivors(ended("alive", True), options(wait=False))
+    gp_backend._fail_on_survivors(ended("alive", True), asked(wait=False))
     with pytest.raises(GpopsError):
-        gp_backend._fail_on_survivors(ended("refused", False), options(wait=False))
+        gp_backend._fail_on_survivors(ended("refused", False), asked(wait=False))
 
 
 def refusal(is_superuser_s: bool = False, **engine: t.Any) -> str:
     """Why a session was not signalled, with what the module adds to it."""
     verdicts = protect([session(1, is_superuser=is_superuser_s)], Protection("terminated", allow_superusers=True))
     server = dataclasses.replace(ENGINE, **engine)
-    found = result.result(verdicts, {1: Outcome("refused", "no", False, "42501")}, server, options())
+    found = result.result(verdicts, {1: Outcome("refused", "no", False, "42501")}, server, asked())
     assert found["victims"][0]["sqlstate"] == "42501"
     return str(found["victims"][0]["reason"])
 
@@ -336,11 +340,11 @@ def test_no_service_has_greenplum_7() -> None:
 
 
 def test_a_message_that_nobody_gets_is_a_warning() -> None:
-    assert result.warnings(ENGINE, options(victim_message="bye")) == []
+    assert result.warnings(ENGINE, asked(victim_message="bye")) == []
     managed = dataclasses.replace(ENGINE, signal_functions={"terminated": "mdb_toolkit.gp_terminate_backend"})
-    assert "with toolkit=native they would" in result.warnings(managed, options(victim_message="bye"))[0]
+    assert "with toolkit=native they would" in result.warnings(managed, asked(victim_message="bye"))[0]
     of_6 = dataclasses.replace(managed, family="gp6")
-    assert "with toolkit=native those of role ops would" in result.warnings(of_6, options(victim_message="bye"))[0]
+    assert "with toolkit=native those of role ops would" in result.warnings(of_6, asked(victim_message="bye"))[0]
     later = dataclasses.replace(ENGINE, message_functions=frozenset())
-    assert "takes none" in result.warnings(later, options(victim_message="bye"))[0]
-    assert result.warnings(later, options()) == []
+    assert "takes none" in result.warnings(later, asked(victim_message="bye"))[0]
+    assert result.warnings(later, asked()) == []
