@@ -11,7 +11,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._admission import pl
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission.catalog import read, statement
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.apply import Change
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import MDB_ADMIN
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import not_managed_alone
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -132,7 +132,7 @@ def privilege(target: plan.Target, roles: t.Container[str]) -> str:
         target: What was refused.
         roles: All roles of the server.
     """
-    no = f", and {MDB_ADMIN} alone is neither" if MDB_ADMIN in roles else ""
+    no = not_managed_alone(roles)
     if target.kind == "databases":
         return f"a database takes its owner or a superuser{no}"
     if target.subject.is_superuser:

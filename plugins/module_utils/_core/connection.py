@@ -75,7 +75,8 @@ class Connection:
             raise
         self.role: str = self._login.session_role or self._driver.info.user
         if self._at_startup:
-            self._lent = self._brought_along() if self._login.pooled else self._lent
+            if self.pooled:
+                self._lent = self._brought_along()
             return
         try:
             self._lent.set_all(self._driver, self._login.settings(self._limits), self.deadline)

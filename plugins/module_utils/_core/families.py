@@ -14,6 +14,11 @@ import typing as t
 MDB_ADMIN = "mdb_admin"
 
 
+def not_managed_alone(roles: t.Container[str]) -> str:
+    """That the managed service's role for operators is not enough, where there is one among these roles."""
+    return f", and {MDB_ADMIN} alone is neither" if MDB_ADMIN in roles else ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Family:
     """What all servers of a family have in common.

@@ -17,7 +17,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
     GroupFull,
     OptionError,
 )
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import MDB_ADMIN
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import not_managed_alone
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import catalog, desired, plan
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups import options as group_options
@@ -238,8 +238,7 @@ def privilege(step: Step, said: str, facts: EngineFacts) -> str:
     if step.kind == "assign":
         if step.role in facts.superusers:
             return "to move a superuser takes a superuser"
-        no = f", and {MDB_ADMIN} alone is neither" if MDB_ADMIN in facts.all_roles else ""
-        return f"to move a role takes a superuser or a role with CREATEROLE{no}"
+        return f"to move a role takes a superuser or a role with CREATEROLE{not_managed_alone(facts.all_roles)}"
     if step.group == desired.ADMIN:
         return f"{step.group} takes a superuser, on every engine"
     managers = [name for name in facts.traits.group_managers if name in facts.all_roles]

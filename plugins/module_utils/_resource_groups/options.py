@@ -71,6 +71,7 @@ class GroupOption:
         of_module: gp_resource_group has an option of this name.
         canonical: Option, value -> as it is sent.
         same: Whether two texts mean the same.
+        perhaps: Whether they may, where the catalog is not at hand; V(none) if it does not matter.
     """
 
     name: str
@@ -82,6 +83,7 @@ class GroupOption:
     of_module: bool = True
     canonical: t.Callable[[str, t.Any], str] = _as_number
     same: t.Callable[[str, str, Tablespaces], bool] = _same_number
+    perhaps: t.Callable[[str, str], bool] | None = None
 
     @property
     def is_text(self) -> bool:
@@ -114,7 +116,15 @@ OPTIONS: t.Mapping[str, GroupOption] = {
         GroupOption("memory_spill_ratio", "0", "memory_spill_percent", None, _PERCENT),
         GroupOption("memory_auditor", "vmtracker", of_module=False),
         GroupOption("min_cost", "0", "min_cost", 6, Range(0, INT_MAX)),
-        GroupOption("io_limit", UNSET, "io_limit", 7, canonical=_io_limit, same=_same_io_limit),
+        GroupOption(
+            "io_limit",
+            UNSET,
+            "io_limit",
+            7,
+            canonical=_io_limit,
+            same=_same_io_limit,
+            perhaps=notations.could_be_same_io_limit,
+        ),
     )
 }
 RANGES = {name: option.range for name, option in OPTIONS.items() if option.range}
@@ -129,9 +139,8 @@ def is_text(option: str, value: str) -> bool:
 
 def could_be_same(option: str, one: str, other: str) -> bool:
     """Whether two texts may mean the same where the catalog is not at hand."""
-    if option != "io_limit" or is_same(option, one, other):
-        return is_same(option, one, other)
-    return notations.could_be_same_io_limit(one, other)
+    perhaps = OPTIONS[option].perhaps if option in OPTIONS else None
+    return is_same(option, one, other) or (perhaps is not None and perhaps(one, other))
 
 
 def is_same(option: str, one: str, other: str, tablespaces: Tablespaces | None = None) -> bool:

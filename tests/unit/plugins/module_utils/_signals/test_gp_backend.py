@@ -18,6 +18,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verd
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import Protection, protect
 from unit.engines import engine
+from unit.sessions import active
 
 ENGINE = engine(
     "gp7",
@@ -32,17 +33,7 @@ def start(second: int) -> str:
 
 
 def session(pid: int, **more: t.Any) -> Backend:
-    values: dict[str, t.Any] = {
-        "sess_id": 100 + pid,
-        "usename": "sammy",
-        "application_name": "etl",
-        "state": "active",
-        "is_superuser": False,
-        "backend_start": start(pid),
-        "query_start": start(50 - pid),
-        **more,
-    }
-    return Backend(pid=pid, **values)
+    return active(pid, **{"backend_start": start(pid), "query_start": start(50 - pid), **more})
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
