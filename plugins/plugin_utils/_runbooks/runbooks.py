@@ -35,6 +35,9 @@ class Runbook:
         one_of: Two settings of which exactly one must be given.
         any_of: Two settings of which one or both must be given.
         says_itself: Options of the policy that no setting changes, each with the words for it.
+        spares_nobody: Whether somebody who stays stops it before anything is sent.
+        ignores: Guards that stop nothing here.
+        note: Whose changes it notes or puts back: its own of each resource group, or those of another runbook.
         words: Other words for options than those of gp_policy.
         refuses: Settings that cannot be meant here, each with why.
     """
@@ -57,8 +60,16 @@ class Runbook:
     one_of: tuple[str, str] | None = None
     any_of: tuple[str, str] | None = None
     says_itself: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    spares_nobody: bool = False
+    ignores: tuple[str, ...] = ()
+    note: str = ""
     words: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     refuses: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """Its name in reports and lines, which is that of its playbook."""
+        return self.playbook or self.name
 
 
 _ALL = (
@@ -216,6 +227,7 @@ _ALL = (
     ),
     Runbook(
         name="relieve_group_queue",
+        note="of the group",
         title="Relieve the queue of a resource group",
         about="Shorten the queue of a resource group.",
         short="Shorten the queue of a resource group",
@@ -257,6 +269,8 @@ _ALL = (
     ),
     Runbook(
         name="boost_group_window",
+        note="of the group",
+        ignores=("windows",),
         title="Boost a resource group",
         about="Give a resource group more within time windows, and take it back outside of them.",
         short="Give a resource group more at some hours",
@@ -290,6 +304,7 @@ _ALL = (
     ),
     Runbook(
         name="drain_group",
+        note="of the group",
         title="Drain a resource group",
         about="Let nothing run in a resource group any more.",
         short="Let nothing run in a resource group any more",
@@ -392,6 +407,7 @@ _ALL = (
     ),
     Runbook(
         name="offboard_role",
+        spares_nobody=True,
         title="Offboard a role",
         about="Take the right to log in from a role, and end its sessions.",
         short="Keep a role out",
@@ -427,6 +443,7 @@ _ALL = (
     ),
     Runbook(
         name="quiesce",
+        note="quiesce",
         title="Quiesce",
         about="Close databases for maintenance. The playbook reopen opens them again.",
         short="Close databases",
@@ -469,6 +486,7 @@ _ALL = (
     ),
     Runbook(
         name="reopen",
+        note="quiesce",
         title="Reopen",
         about="Open the databases that quiesce closed.",
         short="Open the databases again",

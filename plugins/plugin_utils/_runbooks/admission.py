@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PURE: what the runbooks that say who may log in decide. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import settings
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
+
+# Outcomes after which nobody is left who was to end.
+_DONE = ("terminated", "gone", "protected")
+
+
+def _with_limit_0(names: t.Iterable[str]) -> list[dict[str, t.Any]]:
+    return [{"name": name, "connection_limit": 0} for name in names]
+
+
+def closed(run: Run) -> list[dict[str, t.Any]]:
+    """The databases as quiesce closes them."""
+    usual = (run.runbook.policy or {})["databases"]
+    return _with_limit_0(settings.names(run.given.get("databases", usual)))
+
+
+def noted_databases(run: Run) -> list[dict[str, t.Any]]:
+    """The databases of the note, so that a plan shows what their limits are now."""
+    return _with_limit_0(item["name"] for item in run.noted)
+
+
+def back(run: Run) -> dict[str, list[t.Any]]:
+    """What of the note to put back, and what to leave because somebody changed it since."""
+    return _restore_note.put_back(run.noted, run.of("plan").get("databases", []))
+
+
+def who_stays(run: Run) -> list[str]:
+    """Who is protected and stays, in words."""
+    spared = [victim for victim in run.ended.get("victims", []) if victim["outcome"] == "protected"]
+    pids = ", ".join(str(victim["pid"]) for victim in spared)
+    return [f"protected and stay: process {pids}"] if spared else []
+
+
+def ended_badly(ended: t.Mapping[str, t.Any]) -> bool:
+    """Whether quiesce has failed to end a session; that protected ones are left is no failure, they are named."""
+    if not ended.get("failed"):
+        return False
+    left = any(policy.get("relieved") is False for policy in ended.get("policies", []))
+    return not left or any(victim["outcome"] not in _DONE for victim in ended.get("victims", []))
+
+
+def refusals(run: Run) -> list[str]:
+    """Why there is nothing to reopen."""
+    note = run.note_file
+    if run.runbook.name != "reopen" or note.get("exists", True):
+        return []
+    why = "so what quiesce changed is not known here; gpops.toolkit.gp_admission sets connection limits"
+    return [f"gp_remediation_state_dir: there is no {note['path']}, {why}"]

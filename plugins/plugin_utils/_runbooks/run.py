@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PURE: what a run of a runbook knows so far. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import typing as t
+import urllib.parse
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import Runbook
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.steps import Result
+
+_NOTHING: Result = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run of a runbook at one moment.
+
+    Attributes:
+        runbook: Which.
+        given: Settings without their prefix.
+        connection: What the variable gp_connection says.
+        check_mode: Ansible's.
+        results: What the steps so far have returned, a skipped one nothing.
+        failure: What the step that failed returned.
+        failed_at: Name of that step.
+        told: For the line, the result of the run.
+        report: For the line, what the writing of the report returned.
+        at: The time, in UTC.
+    """
+
+    runbook: Runbook
+    given: t.Mapping[str, t.Any]
+    connection: t.Any = None
+    check_mode: bool = False
+    results: t.Mapping[str, Result] = dataclasses.field(default_factory=dict)
+    failure: Result = dataclasses.field(default_factory=dict)
+    failed_at: str = ""
+    told: Result = dataclasses.field(default_factory=dict)
+    report: Result = dataclasses.field(default_factory=dict)
+    at: dt.datetime = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
+
+    def of(self, step: str) -> Result:
+        """What the step with this result has returned."""
+        return self.results.get(step, _NOTHING)
+
+    @property
+    def enforces(self) -> bool:
+        """Whether it is to act, if only in check mode."""
+        return bool(self.given.get("mode") == "enforce")
+
+    @property
+    def acts(self) -> bool:
+        """Whether something may be sent."""
+        return self.enforces and not self.check_mode
+
+    @property
+    def restores(self) -> bool:
+        """Whether it is to put back what an earlier run has changed."""
+        return bool(boolean(self.given.get("restore", False), strict=False))
+
+    @property
+    def group(self) -> str:
+        """The resource group that it is about."""
+        return str(self.given["group"])
+
+    @property
+    def note_name(self) -> str:
+        """The file of its note, without the ending."""
+        if self.runbook.note != "of the group":
+            return self.runbook.note
+        return f"{self.runbook.name}.{urllib.parse.quote(self.group, safe='')}"
+
+    @property
+    def note_file(self) -> Result:
+        """What the reading of the note returned."""
+        looks = self.of("noted").get("results") or [_NOTHING]
+        return t.cast("Result", looks[-1])
+
+    @property
+    def noted(self) -> list[dict[str, t.Any]]:
+        """The changes in the note."""
+        if not self.note_file.get("exists"):
+            return []
+        return list(json.loads(self.note_file["content"])["changes"])
+
+    @property
+    def ended(self) -> Result:
+        """What the policy did; until it acts, what the guards said, and in report mode what it would do."""
+        if "policies" in self.of("ended"):
+            return self.of("ended")
+        if self.acts:
+            return {"guards": self.of("preflight").get("guards", [])}
+        return self.of("preflight")
+
+    @property
+    def statements(self) -> list[str]:
+        """What was changed besides sessions, in words."""
+        prefix = "sent: " if self.acts else "would send: "
+        changes = (self.of("change"), self.of("restored"))
+        sent = (change.get("applied" if change.get("failed") else "statements") or [] for change in changes)
+        return [prefix + statement for statements in sent for statement in statements]
