@@ -8,12 +8,14 @@ from __future__ import annotations
 from integration.cluster import Scene, embedded
 from sandbox import Sandbox
 
-from pages import playbooks, statements
+from pages import playbooks, runbooks, statements
 from pages.rst import PAGES
 
 
 def main() -> None:
     """Write them."""
+    for path, text in runbooks.files().items():
+        path.write_text(text, encoding="utf-8")
     (PAGES / "playbooks.rst").write_text(playbooks.page(), encoding="utf-8")
     sections = []
     for family in statements.ENGINES:

@@ -40,6 +40,7 @@ class Runbook:
         note: Whose changes it notes or puts back: its own of each resource group, or those of another runbook.
         words: Other words for options than those of gp_policy.
         refuses: Settings that cannot be meant here, each with why.
+        since: The version of the collection that has it first.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Runbook:
     note: str = ""
     words: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     refuses: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    since: str = "1.0.0"
 
     @property
     def called(self) -> str:

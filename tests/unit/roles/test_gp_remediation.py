@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 from pathlib import Path
@@ -12,14 +13,18 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.gpops.toolkit.plugins.doc_fragments import policies
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import settings
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.steps import REGISTERED, STEPS, Step
+from pages import runbooks
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 ROLE = ROOT / "roles" / "gp_remediation"
 PREFIX = "gp_remediation_"
 
 
-def load(path: Path) -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
+def load(path: Path) -> t.Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def documentation(module: str) -> dict[str, t.Any]:
@@ -29,15 +34,23 @@ def documentation(module: str) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", yaml.safe_load(found.group(1))["options"])
 
 
+@functools.lru_cache
+def made() -> dict[Path, str]:
+    return runbooks.files()
+
+
 SPECS: dict[str, dict[str, t.Any]] = load(ROLE / "meta" / "argument_specs.yml")["argument_specs"]
 DEFAULTS = load(ROLE / "defaults" / "main.yml")
-VARIABLES = load(ROLE / "vars" / "main.yml")
-RUNBOOKS: dict[str, dict[str, t.Any]] = VARIABLES["__gp_remediation_runbooks"]
 OF_A_POLICY: dict[str, t.Any] = yaml.safe_load(policies.ModuleDocFragment.DOCUMENTATION)["options"]["policies"][
     "suboptions"
 ]
 OF_THE_MODULE = documentation("gp_policy")
-KINDS = {kind: VARIABLES[f"__gp_remediation_{kind}_options"] for kind in ("run", "goal", "care", "choice")}
+KINDS = {
+    "run": settings.RUN_OPTIONS,
+    "goal": settings.GOAL_OPTIONS,
+    "care": settings.CARE_OPTIONS,
+    "choice": settings.CHOICE_OPTIONS,
+}
 ENTRY_POINTS = sorted(SPECS)
 
 
@@ -59,19 +72,64 @@ def test_each_entry_point_is_documented_and_has_a_playbook() -> None:
 def test_the_options_of_the_module_are_all_known() -> None:
     known = [option for kind in ("goal", "care", "choice") for option in KINDS[kind]]
     assert sorted(known) == sorted(set(OF_A_POLICY) - {"name"})
-    assert KINDS["run"] == sorted(OF_THE_MODULE)
+    assert sorted(KINDS["run"]) == sorted(OF_THE_MODULE)
+
+
+@pytest.mark.parametrize("path", sorted(made()), ids=lambda path: path.name)
+def test_what_is_made_is_up_to_date(path: Path) -> None:
+    """C(make pages) writes it."""
+    assert path.read_text(encoding="utf-8") == made()[path]
+
+
+def tasks_of(name: str) -> t.Iterator[dict[str, t.Any]]:
+    """The tasks of a file in order, with those that it imports; a rescue is none of them."""
+    ahead: list[dict[str, t.Any]] = load(ROLE / "tasks" / name)
+    for task in ahead:
+        if "block" in task:
+            yield from flat(task["block"])
+        else:
+            yield from flat([task])
+
+
+def flat(tasks: list[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
+    for task in tasks:
+        imported = task.get("ansible.builtin.import_tasks")
+        if "block" in task:
+            yield from flat(task["block"])
+        elif imported:
+            yield from tasks_of(imported)
+        else:
+            yield task
+
+
+# What tells the end of a run is no step of it.
+ENDING = {"Sum up", "Write the report", "Fail without the report", "Say what was done"}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_the_steps_are_those_of_the_tasks_file(name: str) -> None:
+    found = [
+        Step(task["name"], task.get("register", "").removeprefix(REGISTERED))
+        for task in tasks_of(f"{name}.yml")
+        if task["name"] not in ENDING
+    ]
+    assert found == list(STEPS[name])
+    assert len({step.task for step in found}) == len(found)
+
+
+def test_no_variable_of_the_role_has_more_than_a_line() -> None:
+    assert all(isinstance(value, str) and "\n" not in value for value in load(ROLE / "vars" / "main.yml").values())
 
 
 def test_what_is_documented_is_known_to_the_role() -> None:
-    known = {PREFIX + name for kind in KINDS.values() for name in kind}
-    known |= {PREFIX + name for name in VARIABLES["__gp_remediation_own_names"]}
+    known = {PREFIX + name for name in settings.SETTINGS}
     for name in ENTRY_POINTS:
         assert set(SPECS[name]["options"]) - {"gp_connection"} <= known
 
 
-@pytest.mark.parametrize("name", sorted(RUNBOOKS))
+@pytest.mark.parametrize("name", [name for name, runbook in RUNBOOKS.items() if runbook.policy is not None])
 def test_a_runbook_documents_every_option_of_its_policy(name: str) -> None:
-    takes = RUNBOOKS[name].get("takes", [])
+    takes = RUNBOOKS[name].takes
     assert set(takes) <= set(KINDS["goal"])
     documented = {option[len(PREFIX) :] for option in SPECS[name]["options"] if option.startswith(PREFIX)}
     assert {*KINDS["run"], *KINDS["care"], *KINDS["choice"], *takes} <= documented
@@ -79,28 +137,19 @@ def test_a_runbook_documents_every_option_of_its_policy(name: str) -> None:
 
 
 def default_in_force(entry_point: str, option: str) -> t.Any:
-    runbook = RUNBOOKS.get(entry_point, {})
-    if option == "min_query_age" and entry_point == "cancel_long_queries":
-        return "1h"
-    if option == "waits_for_modes" and entry_point == "cancel_waiting_ddl":
-        return ["AccessExclusiveLock", "ShareRowExclusiveLock", "ShareLock"]
+    runbook = RUNBOOKS[entry_point]
+    for more in runbook.unless.values():
+        if option in more:
+            return more[option]
     if option == "max_share":
-        return runbook.get("max_share")
+        return runbook.max_share
     if PREFIX + option in DEFAULTS:
         return DEFAULTS[PREFIX + option]
-    return runbook.get("policy", {}).get(option, OF_A_POLICY.get(option, {}).get("default"))
+    return (runbook.policy or {}).get(option, OF_A_POLICY.get(option, {}).get("default"))
 
 
 # Described in words, because it is a template.
 IN_WORDS = {"cluster"}
-# Said by the runbook itself, whatever is set.
-FIXED = {
-    "drain_group": {"resource_groups", "states", "pids"},
-    "relieve_group_queue": {"resource_groups"},
-    "offboard_role": {"users"},
-}
-
-
 @pytest.mark.parametrize("name", ENTRY_POINTS)
 def test_each_default_is_the_one_in_force(name: str) -> None:
     for option, spec in SPECS[name]["options"].items():
