@@ -21,7 +21,7 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks i
 
 from pages.rst import ROOT
 
-Spec = t.Dict[str, t.Any]
+Spec = dict[str, t.Any]
 ROLE = ROOT / "roles" / "gp_remediation"
 HEAD = """---
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
@@ -151,8 +151,7 @@ def argument_specs() -> str:
         }
         lines.append(f"  {runbook.name}:\n{_dumped(head, 4)}    options:\n")
         lines.append(_option("gp_connection", _CONNECTION, anchors))
-        for name in settings_of(runbook):
-            lines.append(_option(settings.PREFIX + name, _spec(runbook, name), anchors))
+        lines += [_option(settings.PREFIX + name, _spec(runbook, name), anchors) for name in settings_of(runbook)]
         lines.append("\n")
     return "".join(lines).rstrip("\n") + "\n"
 
@@ -192,7 +191,7 @@ def playbook(runbook: Runbook) -> str:
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"# {name:{width}}  {words}" for name, words in rows)
     part = "" if runbook.name == "main" else f"\n        tasks_from: {runbook.name}"
-    return f"""{HEAD.split("# Written")[0]}# {runbook.about}
+    return f"""{HEAD.split("# Written", maxsplit=1)[0]}# {runbook.about}
 #
 #   {command}
 #

@@ -150,6 +150,8 @@ def default_in_force(entry_point: str, option: str) -> t.Any:
 
 # Described in words, because it is a template.
 IN_WORDS = {"cluster"}
+
+
 @pytest.mark.parametrize("name", ENTRY_POINTS)
 def test_each_default_is_the_one_in_force(name: str) -> None:
     for option, spec in SPECS[name]["options"].items():
