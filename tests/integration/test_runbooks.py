@@ -520,6 +520,68 @@ def test_a_report_that_cannot_be_written_hides_nothing(scene: Scene, tmp_path: P
 
 
 @on("gp6")
+def test_an_earlier_runbook_of_the_play_leaves_nothing(scene: Scene, tmp_path: Path) -> None:
+    """What it did is told by it alone, also where the next one fails before it has done anything."""
+    group = scene.group(scene.role("gpops_it_role"))
+    before = concurrency(scene, group)
+    victim = scene.client(scene.cluster.user).run(*runbooks.IDLE_IN_TRANSACTION)
+    common = {
+        "gp_remediation_group": group,
+        "gp_remediation_mode": "enforce",
+        "gp_remediation_max_victims": 0,
+        "gp_remediation_application_names": [runbooks.NAME],
+        "gp_remediation_min_state_age": "0",
+        "gp_remediation_state_dir": str(tmp_path / "state"),
+        "gp_remediation_report_dir": str(tmp_path / "reports"),
+    }
+    books = [
+        ("relieve_group_queue", {}, 0),
+        ("drain_group", {"drain_timeout": "1"}, 0),
+        ("drain_group", {"restore": True}, 0),
+        ("drain_group", {"kill_switch": True}, 2),
+        ("reap_idle_in_transaction", {}, 2),
+    ]
+    tasks: list[dict[str, t.Any]] = []
+    for number, (name, more, _) in enumerate(books):
+        role = {"ansible.builtin.include_role": {"name": "gpops.toolkit.gp_remediation", "tasks_from": name}}
+        own = {f"gp_remediation_{key}": value for key, value in more.items()}
+        settings = {
+            key: value for key, value in common.items() if name != "reap_idle_in_transaction" or "group" not in key
+        }
+        kept = {"ansible.builtin.set_fact": {f"result_{number}": "{{ gp_remediation_result }}"}}
+        tasks.append({"block": [{**role, "vars": {**settings, **own}}], "rescue": [{"ansible.builtin.meta": "noop"}]})
+        tasks.append(kept)
+    results = ", ".join(f"result_{number}" for number in range(len(books)))
+    content = {"content": "{{ [" + results + "] | to_json }}", "dest": str(tmp_path / "results.json")}
+    tasks.append({"ansible.builtin.copy": content})
+    login = {"gp_connection": scene.cluster.login(scene.cluster.ops)}
+    plays = [{"hosts": "gp", "gather_facts": False, "vars": login, "tasks": tasks}]
+    succeeded(play(plays, scene.cluster, tmp_path))
+    told = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert [bool(one.get("failed")) for one in told] == [False, False, False, True, True]
+    closed, opened, stopped_by, refused = told[1:]
+    assert closed["details"]["change"]["changed"]
+    assert closed["details"]["restored"] == {}
+    assert opened["done"] == [f'sent: ALTER RESOURCE GROUP "{group}" SET CONCURRENCY {before}']
+    assert "kill switch" in stopped_by["msg"]
+    assert stopped_by["details"]["change"] == stopped_by["details"]["plan"] == {}
+    assert not stopped_by["changed"]
+    assert "details" not in refused
+    assert runbooks.is_there(scene, victim)
+
+
+@on("gp6")
+def test_the_example_of_the_lookup(cluster: Cluster, tmp_path: Path) -> None:
+    source = (ROOT / "plugins" / "lookup" / "gp_runbook.py").read_text(encoding="utf-8")
+    block = re.search(r'^EXAMPLES = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    assert block
+    out = succeeded(
+        play([{"hosts": "gp", "gather_facts": False, "tasks": yaml.safe_load(block.group(1))}], cluster, tmp_path)
+    )
+    assert "min_state_age: 12h" in out.replace('"', "")
+
+
+@on("gp6")
 def test_a_connection_may_be_a_text(scene: Scene, tmp_path: Path) -> None:
     """As surveys and name=value give it; or there is none."""
     cluster = scene.cluster

@@ -31,6 +31,7 @@ OPERATORS = {
     "_resource_groups.notations._TABLESPACE",
     "_resource_groups.options.INTEGER",
     "_resource_groups.order.INTEGER",
+    "_runbooks.decisions._FOLDER_OPTION",
     "_signals.verdicts._START",
 }
 # Of users, or of a server that may be anybody's.
@@ -86,12 +87,7 @@ IN_FUNCTIONS = {
 IN_YAML = {
     r"[\s\x00-\x1f\x7f-\x9f]+",
     r"[\\s\\x00-\\x1f\\x7f-\\x9f]+",
-    "([*?[])",
-    "^",
     "^dest",
-    "^(dest|folder|name)",
-    "^gp_remediation_",
-    "^(.*)$",
 }
 LONG = 300
 
