@@ -26,7 +26,11 @@ ACCESS_OF_THE_SANDBOX = "local all all password\n"
 ACCESS = f"local all {HELPER_ROLE} password\nlocal all all scram-sha-256\n"
 
 _SQL = Path(__file__).resolve().parent / "sql"
-_FILES = {"gp6": ("common", "gp6"), "gp7": ("common", "since7", "gp7"), "cb": ("common", "since7", "cb")}
+_FILES = {
+    "gp6": ("common", "until7", "gp6"),
+    "gp7": ("common", "until7", "since7", "gp7"),
+    "cb": ("common", "since7", "cb"),
+}
 
 
 def server_settings(profile: Profile, resource_manager: str, max_connections: int) -> dict[str, str]:

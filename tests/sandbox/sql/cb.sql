@@ -11,16 +11,6 @@ BEGIN
     RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate')
        AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, $2);
 END $$;
--- The one that is chosen for an untyped second argument.
-CREATE FUNCTION pg_catalog.pg_terminate_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate', $2)
-       AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
-END $$;
-CREATE FUNCTION pg_catalog.pg_cancel_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'cancel', $2) AND pg_catalog.gpops_sandbox_pg_cancel_backend($1);
-END $$;
 
 CREATE VIEW pg_catalog.pg_stat_activity AS
     SELECT s.datid, d.datname, s.pid, s.sess_id, s.leader_pid, s.usesysid, u.rolname AS usename, s.application_name,

@@ -296,6 +296,16 @@ BEGIN
     RETURN pg_catalog.gpops_sandbox_may_signal($1, 'cancel')
        AND pg_catalog.gpops_sandbox_pg_cancel_backend($1);
 END $$;
+CREATE FUNCTION pg_catalog.pg_cancel_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
+BEGIN
+    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'cancel', $2) AND pg_catalog.gpops_sandbox_pg_cancel_backend($1);
+END $$;
+-- Where there is one with a timeout too, an untyped second argument chooses this one.
+CREATE FUNCTION pg_catalog.pg_terminate_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
+BEGIN
+    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate', $2)
+       AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
+END $$;
 
 -- Groups --------------------------------------------------------------------------------------------------
 

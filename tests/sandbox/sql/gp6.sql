@@ -10,21 +10,6 @@ LANGUAGE sql STABLE AS $$
     WHERE NOT pg_catalog.gpops_sandbox_is_super() AND quote_ident(current_user)::regrole::oid <> owner
 $$;
 
-CREATE FUNCTION pg_catalog.pg_cancel_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'cancel', $2) AND pg_catalog.gpops_sandbox_pg_cancel_backend($1);
-END $$;
-CREATE FUNCTION pg_catalog.pg_terminate_backend(pid int) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate')
-       AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
-END $$;
-CREATE FUNCTION pg_catalog.pg_terminate_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate', $2)
-       AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
-END $$;
-
 -- The view is made from this: it joins roles, and so leaves out whose role was dropped.
 ALTER FUNCTION pg_catalog.pg_stat_get_activity(int) RENAME TO gpops_sandbox_pg_stat_get_activity;
 CREATE FUNCTION pg_catalog.pg_stat_get_activity(

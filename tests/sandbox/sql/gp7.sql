@@ -1,21 +1,6 @@
 -- SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Greenplum 7: PostgreSQL 12's process list, and signals that carry a message.
-
-CREATE FUNCTION pg_catalog.pg_cancel_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'cancel', $2) AND pg_catalog.gpops_sandbox_pg_cancel_backend($1);
-END $$;
-CREATE FUNCTION pg_catalog.pg_terminate_backend(pid int) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate')
-       AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
-END $$;
-CREATE FUNCTION pg_catalog.pg_terminate_backend(pid int, message text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    RETURN pg_catalog.gpops_sandbox_may_signal($1, 'terminate', $2)
-       AND pg_catalog.gpops_sandbox_pg_terminate_backend($1, 0);
-END $$;
+-- Greenplum 7: PostgreSQL 12's process list.
 
 CREATE VIEW pg_catalog.pg_stat_activity AS
     SELECT s.datid, d.datname, s.pid, s.sess_id, s.usesysid, u.rolname AS usename, s.application_name,

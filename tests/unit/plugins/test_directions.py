@@ -96,6 +96,43 @@ def test_what_is_pure_does_no_io(name: str) -> None:
     assert reached(name) & IO == set()
 
 
+ON_THE_CONTROLLER = "ansible_collections.gpops.toolkit.plugins.plugin_utils."
+CONTROLLER = {
+    ".".join(path.relative_to(PLUGINS / "plugin_utils").with_suffix("").parts): ast.parse(path.read_text("utf-8"))
+    for path in sorted((PLUGINS / "plugin_utils").rglob("*.py"))
+}
+
+
+def on_the_controller(name: str) -> t.Iterator[str]:
+    """What a file of the controller imports, of both kinds of ours, as far as it goes."""
+    for other in imported(CONTROLLER[name].body):
+        whole = other.removeprefix(ON_THE_CONTROLLER)
+        parent = whole.rpartition(".")[0]
+        yield from (each for each in (whole, parent) if each in CONTROLLER or each in TREES)
+        yield from (f"{whole}.{alias}" for alias in names_imported(name, other) if f"{whole}.{alias}" in CONTROLLER)
+
+
+def names_imported(name: str, source: str) -> t.Iterator[str]:
+    for node in ast.walk(CONTROLLER[name]):
+        if isinstance(node, ast.ImportFrom) and node.module == source:
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, tree in CONTROLLER.items() if (ast.get_docstring(tree) or "").startswith("PURE")]
+)
+def test_what_is_pure_on_the_controller_does_no_io(name: str) -> None:
+    ahead, seen = [name], set()
+    while ahead:
+        here = ahead.pop()
+        if here in TREES:
+            assert ({here} | reached(here)) & IO == set()
+        else:
+            ahead += set(on_the_controller(here)) - seen
+        seen.add(here)
+    assert not {each for each in seen if each.startswith("_files.private")}
+
+
 @pytest.mark.parametrize("path", sorted(set(PLUGINS.rglob("*.py")) - set((PLUGINS / "modules").glob("*"))))
 def test_only_one_file_knows_the_names_of_families(path: Path) -> None:
     if path != UTILS / "_core" / "families.py":
