@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs gp_backend in the controller's process where that is the same, and accepts the option C(message)."""
+"""Runs gp_backend in the controller's process where that is the same, and accepts the option message."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class ActionModule(DirectAction):
     definition = DEFINITION
 
     def arguments(self) -> dict[str, t.Any]:
-        """The options of the task, C(message) under the name that the module has for it."""
+        """The options of the task, message under the name that the module has for it."""
         return with_message(super().arguments())

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs gp_policy in the controller's process where that is the same, and accepts C(message) in a policy."""
+"""Runs gp_policy in the controller's process where that is the same, and accepts message in a policy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ActionModule(DirectAction):
     definition = DEFINITION
 
     def arguments(self) -> dict[str, t.Any]:
-        """The options of the task, C(message) of each policy under the name that the module has for it."""
+        """The options of the task, message of each policy under the name that the module has for it."""
         arguments = super().arguments()
         policies = arguments.get("policies")
         if isinstance(policies, t.Sequence) and all(isinstance(policy, t.Mapping) for policy in policies):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Use as C(gpops.toolkit.attributes), with the parts that hold for the module."""
+    """Use as gpops.toolkit.attributes, with the parts that hold for the module."""
 
     DOCUMENTATION = r"""
 options: {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Use as C(gpops.toolkit.connection)."""
+    """Use as gpops.toolkit.connection."""
 
     DOCUMENTATION = r"""
 options:

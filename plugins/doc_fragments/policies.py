@@ -163,7 +163,7 @@ def _nested(value: t.Any, names: frozenset[str]) -> t.Any:
 
 
 class ModuleDocFragment:
-    """Use as C(gpops.toolkit.policies)."""
+    """Use as gpops.toolkit.policies."""
 
     # With its type, for the linter of ansible-test takes a plain assignment to be a literal.
     DOCUMENTATION: str = yaml.safe_dump(

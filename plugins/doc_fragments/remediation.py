@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Use as C(gpops.toolkit.remediation)."""
+    """Use as gpops.toolkit.remediation."""
 
     DOCUMENTATION = r"""
 options:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Use as C(gpops.toolkit.selection)."""
+    """Use as gpops.toolkit.selection."""
 
     DOCUMENTATION = r"""
 options:

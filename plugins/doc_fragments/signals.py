@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Use as C(gpops.toolkit.signals)."""
+    """Use as gpops.toolkit.signals."""
 
     DOCUMENTATION = r"""
 options:

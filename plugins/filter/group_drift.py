@@ -12,7 +12,7 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils import _group_drift
 
 
 def group_drift(groups: _group_drift.Groups, host: str) -> list[dict[str, t.Any]]:
-    """See M(gpops.toolkit.group_drift)."""
+    """See gpops.toolkit.group_drift."""
     try:
         return _group_drift.findings(groups, host)
     except (KeyError, TypeError, AttributeError):
@@ -22,7 +22,7 @@ def group_drift(groups: _group_drift.Groups, host: str) -> list[dict[str, t.Any]
 
 
 def group_drift_junit(examinations: _group_drift.Examinations) -> str:
-    """See M(gpops.toolkit.group_drift_junit)."""
+    """See gpops.toolkit.group_drift_junit."""
     try:
         return _group_drift.junit(examinations)
     except (KeyError, TypeError, AttributeError):

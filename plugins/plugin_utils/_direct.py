@@ -73,7 +73,7 @@ class Circumstances:
 
 
 def obstacle(task: Circumstances, own_interpreter: str, driver_missing: bool) -> str | None:
-    """Why this task must run as a module, or V(none)."""
+    """Why this task must run as a module, or None."""
     off = [name for name, value in task.switches.items() if not value]
     if off:
         return f"{off[0]} is off"

@@ -3,8 +3,8 @@
 
 """PURE: what gp_resource_group would change -> the drift in plain words, and as JUnit XML. Private to the collection.
 
-An examination is what one host came to: C(problem), a text that is empty if there was none; C(groups), as
-gp_resource_group returns them; C(declared), what was asked for.
+An examination is what one host came to: problem, a text that is empty if there was none; groups, as
+gp_resource_group returns them; declared, what was asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Examinations = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def findings(groups: Groups, host: str) -> list[dict[str, t.Any]]:
-    """Each difference of one host: C(host), C(group), C(option), C(is), C(should_be), and C(text), all of it."""
+    """Each difference of one host: host, group, option, is, should_be, and text, all of it."""
     return [_finding(host, group["name"], *difference) for group in groups for difference in _differences(group)]
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The option C(message), a name that Ansible keeps from modules. Private to the collection."""
+"""The option message, a name that Ansible keeps from modules. Private to the collection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HANDED_ON = "victim_message"
 
 
 def with_message(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options with C(message) under the name that the modules have for it.
+    """The options with message under the name that the modules have for it.
 
     Raises:
         AnsibleActionFail: Both names are given.

@@ -20,7 +20,7 @@ def remember(note: t.Iterable[Object], objects: t.Iterable[Object]) -> list[dict
 
     Args:
         note: The note so far.
-        objects: Each with C(name), C(before) and C(after), as a plan of gp_resource_group or gp_admission has it.
+        objects: Each with name, before and after, as a plan of gp_resource_group or gp_admission has it.
     """
     items = {item["name"]: {key: dict(item[key]) for key in ("before", "set")} for item in note}
     for found in objects:
@@ -41,7 +41,7 @@ def put_back(note: t.Iterable[Object], objects: t.Iterable[Object]) -> dict[str,
 
     Args:
         note: What was noted.
-        objects: Each with C(name) and, as C(before), the options that it has now.
+        objects: Each with name and, as before, the options that it has now.
     """
     now = {found["name"]: found["before"] or {} for found in objects}
     wanted: list[dict[str, t.Any]] = []

@@ -181,8 +181,8 @@ def _all_gone(stage: Stage, way: str) -> None:
 
 def groups() -> Case:
     """The concurrency of fifty groups."""
-    wishes = [{"name": name, "concurrency": 3} for name in GROUPS]
-    task = {**ours("gp_resource_group", groups=wishes), "failed_when": "found.statements | length != 50"}
+    desired_state = [{"name": name, "concurrency": 3} for name in GROUPS]
+    task = {**ours("gp_resource_group", groups=desired_state), "failed_when": "found.statements | length != 50"}
     loop = query("ALTER RESOURCE GROUP {{ item }} SET concurrency 3", loop=GROUPS)
     return Case(
         "set 50 group values",

@@ -4,7 +4,7 @@
 """Each setting that another user may make for our sessions (ALTER DATABASE … SET, ALTER ROLE … SET): ours, or why not.
 
 Whoever owns a database decides what a login to it begins with, for each setting that every role may set: those of
-context C(user) in C(pg_settings), and the hidden ones. What comes with our login wins over that.
+context user in pg_settings, and the hidden ones. What comes with our login wins over that.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Outcome(dict[str, t.Any]):
 
 
 def run_module(name: str, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Outcome:
-    """The outcome of gpops.toolkit.NAME with these options; V(_ansible_check_mode) works too."""
+    """The outcome of gpops.toolkit.NAME with these options; _ansible_check_mode works too."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     whole = {**inherited, **(environ or {})}
     return _as_module(name, options, whole) if _now["way"] == "module" else _directly(name, options, whole)

@@ -6,7 +6,7 @@
 What is here in place of what a runner has:
 
 - a virtual environment in place of the image or of setup-python; both jobs of a pipeline have the same one,
-- the tarball of this checkout in place of C(gpops.toolkit) from Galaxy, put there by an C(ansible-galaxy) on the PATH,
+- the tarball of this checkout in place of gpops.toolkit from Galaxy, put there by an ansible-galaxy on the PATH,
 - an inventory whose connection goes to an embedded engine, with the groups of examples/inventories/managed,
 - a folder of the test in place of /dev/shm,
 - a look whether the file is there in place of the steps that publish it.

@@ -176,9 +176,12 @@ def test_who_asks_is_not_locked_out_unless_told_so(cluster: Cluster, scene: Scen
 @pytest.mark.parametrize("role", ["user", "ops"])
 def test_who_may_not_is_told_which_privilege_is_missing(cluster: Cluster, role: str) -> None:
     """Of limits and logins mdb_admin may change none either."""
-    wishes: dict[str, t.Any] = {"databases": [limit(cluster.plain_database, 7)], "roles": [limit(cluster.other, 7)]}
+    desired_state: dict[str, t.Any] = {
+        "databases": [limit(cluster.plain_database, 7)],
+        "roles": [limit(cluster.other, 7)],
+    }
     login = getattr(cluster, role)
-    found = admit(cluster, login, **wishes)
+    found = admit(cluster, login, **desired_state)
     assert found.failed
     assert found["sqlstate"] == "42501"
     assert "its owner or a superuser" in found["msg"]
@@ -192,8 +195,8 @@ def test_a_lock_in_the_way_ends_within_the_timeout_and_says_what_was_applied(clu
     holder = scene.client(cluster.admin).run("BEGIN", "LOCK TABLE pg_catalog.pg_authid IN SHARE MODE")
     start = time.monotonic()
     roles = [limit(role, 9) for role in (cluster.user, cluster.other)]
-    wishes: dict[str, t.Any] = {"databases": [limit(cluster.plain_database, 9)], "roles": roles}
-    found = admit(cluster, **wishes, timeout=3)
+    desired_state: dict[str, t.Any] = {"databases": [limit(cluster.plain_database, 9)], "roles": roles}
+    found = admit(cluster, **desired_state, timeout=3)
     assert time.monotonic() - start < 3 + MARGIN
     assert found.failed
     assert found["sqlstate"] == "55P03"
@@ -204,7 +207,7 @@ def test_a_lock_in_the_way_ends_within_the_timeout_and_says_what_was_applied(clu
     assert "1 before it were applied, 1 after it were not sent" in found["msg"]
     assert found["databases"][0]["after"] in ({"connection_limit": 9}, None)
     holder.run("ROLLBACK")
-    assert not admit(cluster, **wishes).failed
+    assert not admit(cluster, **desired_state).failed
 
 
 def test_a_lock_on_databases_ends_within_the_timeout(cluster: Cluster, scene: Scene) -> None:

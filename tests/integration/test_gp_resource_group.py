@@ -178,11 +178,11 @@ def test_a_swap_is_legal_at_every_step(cluster: Cluster) -> None:
 def test_a_plan_over_the_sum_is_refused_before_the_first_statement(cluster: Cluster) -> None:
     if cluster.family != "gp6":
         pytest.skip("only Greenplum 6 caps the sums")
-    wishes: list[dict[str, t.Any]] = [
+    desired_state: list[dict[str, t.Any]] = [
         {"name": A, "concurrency": 1, "cpu_rate_limit": 60},
         {"name": B, "concurrency": 1, "cpu_rate_limit": 60},
     ]
-    refused = declare(cluster, groups=wishes)
+    refused = declare(cluster, groups=desired_state)
     assert refused.failed
     assert "cpu_rate_limit" in refused["msg"]
     assert "100" in refused["msg"]
@@ -293,8 +293,11 @@ def test_lowering_below_what_runs_says_so_and_can_wait(cluster: Cluster, scene: 
 
 def test_a_failure_in_the_middle_says_what_was_applied_and_can_be_finished(cluster: Cluster) -> None:
     declare(cluster, groups=[{"name": name, "concurrency": 3, **cpu(cluster, 2)} for name in (A, B)])
-    wishes: list[dict[str, t.Any]] = [{"name": A, "concurrency": 4, "cpuset": "99"}, {"name": B, "concurrency": 4}]
-    failed = declare(cluster, groups=wishes)
+    desired_state: list[dict[str, t.Any]] = [
+        {"name": A, "concurrency": 4, "cpuset": "99"},
+        {"name": B, "concurrency": 4},
+    ]
+    failed = declare(cluster, groups=desired_state)
     assert failed.failed
     assert failed["sqlstate"] == "22023"
     assert "cpuset" in failed["failed_statement"]
@@ -303,8 +306,8 @@ def test_a_failure_in_the_middle_says_what_was_applied_and_can_be_finished(clust
     found = info(cluster)
     for group in failed["groups"]:
         assert group["after"]["concurrency"] == found[group["name"]]["concurrency"]
-    del wishes[0]["cpuset"]
-    assert not declare(cluster, groups=wishes).failed
+    del desired_state[0]["cpuset"]
+    assert not declare(cluster, groups=desired_state).failed
     assert [info(cluster)[name]["concurrency"] for name in (A, B)] == [4, 4]
 
 
@@ -367,8 +370,10 @@ def test_few_round_trips(cluster: Cluster) -> None:
     """Engine, groups, each change, and the groups again."""
     declare(cluster, groups=[{"name": name, "concurrency": 3, **cpu(cluster, 2)} for name in (A, B)])
     with Tap(cluster.host, cluster.port) as tap:
-        wishes = [{"name": name, "concurrency": 4, **cpu(cluster, 3)} for name in (A, B)]
-        made = run_module("gp_resource_group", {**login_through(tap, cluster.login(cluster.admin)), "groups": wishes})
+        desired_state = [{"name": name, "concurrency": 4, **cpu(cluster, 3)} for name in (A, B)]
+        made = run_module(
+            "gp_resource_group", {**login_through(tap, cluster.login(cluster.admin)), "groups": desired_state}
+        )
         assert not made.failed, made
         assert len(made["statements"]) == 4
         assert len(tap.statements) == 4 + 3

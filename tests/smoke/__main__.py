@@ -59,7 +59,7 @@ class Run:
 
     Attributes:
         core: Its version.
-        program: The interpreter, V(none) if this machine has none for it.
+        program: The interpreter, None if this machine has none for it.
         family: The engine that it runs against.
     """
 
@@ -218,7 +218,7 @@ def one_way(python: Path, scene: Scene, way: str) -> t.Any:
 
 
 def run(what: Run) -> dict[str, str]:
-    """What came of each way, V(ok) or what is wrong."""
+    """What came of each way, ok or what is wrong."""
     if what.program is None:
         return dict.fromkeys(WAYS, "left out: no Python for it")
     found: dict[str, t.Any] = {}

@@ -29,7 +29,7 @@ class Answer:
         names: Of the columns; no name is no RowDescription.
         types: Of the columns.
         rows: Of bytes or NULL.
-        tag: Of the end, or V(none).
+        tag: Of the end, or None.
         before: Other messages, before all of that.
         behind: The same after it.
     """

@@ -138,7 +138,7 @@ def played(state: rules.GroupState, steps: t.Iterable[Step]) -> rules.GroupState
     return state
 
 
-def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> Plan:
+def planned(state: rules.GroupState, desired_state: list[dict[str, t.Any]]) -> Plan:
     now = {name: Group(name, dict(group.limits), ()) for name, group in state.groups.items()}
     facts = EngineFacts(
         family=PROFILE.name,
@@ -149,7 +149,7 @@ def planned(state: rules.GroupState, wishes: list[dict[str, t.Any]]) -> Plan:
         superusers=frozenset(["gpadmin"]),
         all_roles=frozenset(["gpadmin"]),
     )
-    return plans.plan(now, desired.parse(wishes, single=False), facts)
+    return plans.plan(now, desired.parse(desired_state, single=False), facts)
 
 
 def test_a_plan_for_many_groups() -> None:

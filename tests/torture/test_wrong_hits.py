@@ -194,8 +194,8 @@ def shoot(cluster: Cluster, churn: Churn, line: sender.SignalSender, tally: Tall
             meant |= {(record["pid"], record["backend_start"]) for record in records}
             state = random.choice(["cancelled", "terminated"])
             if by_module:
-                wishes = {"state": state, "processes": records, "max_victims": 2 * OLD, "wait": False}
-                done = forge.run("gp_backend", {**login, **wishes})
+                desired_state = {"state": state, "processes": records, "max_victims": 2 * OLD, "wait": False}
+                done = forge.run("gp_backend", {**login, **desired_state})
                 assert not done.crashed, done.output
                 assert "option" not in done.outcome, done.output
             else:

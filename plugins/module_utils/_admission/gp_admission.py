@@ -45,19 +45,19 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         check_mode: Plan, and send nothing that changes anything.
 
     Returns:
-        The result as M(gpops.toolkit.gp_admission) documents it, and warnings.
+        The result as gpops.toolkit.gp_admission documents it, and warnings.
 
     Raises:
         GpopsError: In plain words, with what was applied once something was.
     """
-    wishes = plan.parse(
+    desired_state = plan.parse(
         options["databases"],
         options["roles"],
         allow_lockout=options["allow_lockout"],
         allow_superusers=options["allow_superusers"],
     )
     with connect(options, changes=True) as cluster:
-        job = _AdmissionChange(cluster, wishes)
+        job = _AdmissionChange(cluster, desired_state)
         if not check_mode:
             job.apply()
         return job.result(), [*job.warnings, *job.notices]
@@ -66,12 +66,12 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
 class _AdmissionChange(Change):
     """What is asked of one server."""
 
-    def __init__(self, cluster: Cluster, wishes: plan.DesiredState) -> None:
+    def __init__(self, cluster: Cluster, desired_state: plan.DesiredState) -> None:
         super().__init__(cluster)
         before = read(cluster.connection)
         self._roles = before.roles
-        self._targets = plan.plan(before, wishes)
-        self.warnings = plan.warnings(self._targets, wishes)
+        self._targets = plan.plan(before, desired_state)
+        self.warnings = plan.warnings(self._targets, desired_state)
         self._changing = [target for target in self._targets if target.changes]
         self.statements = [cluster.connection.text(statement(target)) for target in self._changing]
         # What is true afterwards; until then, what is planned.

@@ -22,8 +22,8 @@ class Admission:
     """What lets sessions in: of a database or a role.
 
     Attributes:
-        connection_limit: V(-1) is none.
-        login: Of a role; V(none) for a database.
+        connection_limit: -1 is none.
+        login: Of a role; None for a database.
     """
 
     connection_limit: int
@@ -58,8 +58,8 @@ class Desired:
     """One entry, understood.
 
     Attributes:
-        option: How the user wrote it, such as V(databases[0]).
-        connection_limit: V(none) stays as it is.
+        option: How the user wrote it, such as databases[0].
+        connection_limit: None stays as it is.
         login: Likewise.
     """
 
@@ -109,7 +109,7 @@ class Target:
     """One database or role that was named or matched.
 
     Attributes:
-        kind: V(databases) or V(roles).
+        kind: databases or roles.
         after: What it should be.
     """
 
@@ -170,7 +170,7 @@ def _check_limit(desired: Desired) -> None:
         )
 
 
-def plan(server: Server, wishes: DesiredState) -> list[Target]:
+def plan(server: Server, desired_state: DesiredState) -> list[Target]:
     """What was named or matched, each with what it should be, in the order in which to alter them.
 
     The login role comes last, so that a failure before it finds it as it was.
@@ -178,19 +178,19 @@ def plan(server: Server, wishes: DesiredState) -> list[Target]:
     Raises:
         OptionError: A name is unknown, two globs contradict each other, or somebody would be locked out.
     """
-    databases = _matched_databases(server.databases, wishes.databases)
-    roles = [_role(server.roles, desired) for desired in wishes.roles]
+    databases = _matched_databases(server.databases, desired_state.databases)
+    roles = [_role(server.roles, desired) for desired in desired_state.roles]
     for target in roles:
-        _check_superuser(target, wishes)
-    if not wishes.allow_lockout:
+        _check_superuser(target, desired_state)
+    if not desired_state.allow_lockout:
         _check_lockout([*databases, *roles], server)
     return [*databases, *sorted(roles, key=lambda target: target.subject.name == server.login_role)]
 
 
-def _matched_databases(databases: t.Mapping[str, Subject], wishes: t.Sequence[Desired]) -> list[Target]:
+def _matched_databases(databases: t.Mapping[str, Subject], desired_state: t.Sequence[Desired]) -> list[Target]:
     exact: dict[str, Target] = {}
     matched: dict[str, Target] = {}
-    for desired in wishes:
+    for desired in desired_state:
         if not desired.is_glob:
             exact[desired.name] = _target("databases", _known(databases, desired, "database"), desired)
             continue
@@ -200,7 +200,7 @@ def _matched_databases(databases: t.Mapping[str, Subject], wishes: t.Sequence[De
                 continue
             target = _target("databases", databases[name], desired)
             other = matched.setdefault(name, target)
-            if other.after != target.after and not _is_named(name, wishes):
+            if other.after != target.after and not _is_named(name, desired_state):
                 raise OptionError(
                     f"{desired.option}.connection_limit",
                     f"database {name!r} would get {target.after.connection_limit} here and "
@@ -209,8 +209,8 @@ def _matched_databases(databases: t.Mapping[str, Subject], wishes: t.Sequence[De
     return [*{**matched, **exact}.values()]
 
 
-def _is_named(name: str, wishes: t.Sequence[Desired]) -> bool:
-    return any(desired.name == name and not desired.is_glob for desired in wishes)
+def _is_named(name: str, desired_state: t.Sequence[Desired]) -> bool:
+    return any(desired.name == name and not desired.is_glob for desired in desired_state)
 
 
 def _role(roles: t.Mapping[str, Subject], desired: Desired) -> Target:
@@ -227,9 +227,9 @@ def _target(kind: str, subject: Subject, desired: Desired) -> Target:
     return Target(kind, subject, desired.of(subject.admission), desired.option)
 
 
-def _check_superuser(target: Target, wishes: DesiredState) -> None:
+def _check_superuser(target: Target, desired_state: DesiredState) -> None:
     loses = target.subject.admission.login and target.after.login is False
-    if loses and target.subject.is_superuser and not wishes.allow_superusers:
+    if loses and target.subject.is_superuser and not desired_state.allow_superusers:
         raise OptionError(
             f"{target.option}.login",
             f"{target.subject.name!r} is a superuser and could not log in any more; allow_superusers: true does it",
@@ -276,7 +276,7 @@ def _literal(kind: str, name: str) -> str:
     return _GLOB_CHARACTER.sub(r"[\g<0>]", name) if kind == "databases" else name
 
 
-def warnings(targets: t.Sequence[Target], wishes: DesiredState) -> list[str]:
+def warnings(targets: t.Sequence[Target], desired_state: DesiredState) -> list[str]:
     """What the operator should know besides."""
     said = []
     for target in targets:
@@ -288,7 +288,9 @@ def warnings(targets: t.Sequence[Target], wishes: DesiredState) -> list[str]:
             said.append(f"role {name} is a superuser: connection limits do not hold for it")
         elif limit != NO_LIMIT and now > limit:
             said.append(f"{what} {name} has {now} connections, more than {limit}: they stay until they end")
-    unmatched = [desired for desired in wishes.databases if not any(_matches(desired, target) for target in targets)]
+    unmatched = [
+        desired for desired in desired_state.databases if not any(_matches(desired, target) for target in targets)
+    ]
     return said + [
         f"{desired.option}.name: no database matches {desired.name!r}" for desired in unmatched if desired.is_glob
     ]

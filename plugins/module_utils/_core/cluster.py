@@ -23,7 +23,7 @@ class Cluster:
     Attributes:
         connection: The one in use; an operation that takes a new one puts it here, and the last one is ended.
         engine: What the server is.
-        deadline: The end of O(timeout).
+        deadline: The end of timeout.
         source: The interface that the process list is read by.
     """
 

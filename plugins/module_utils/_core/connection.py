@@ -40,7 +40,7 @@ class Connection:
 
     Args:
         options: Those of the module.
-        deadline: The end of O(timeout).
+        deadline: The end of timeout.
         login: Of a connection that this takes the place of, with what was learnt of the server by it.
         closing: It is there to tidy up, even after the end of the task's own timeout.
 
@@ -104,7 +104,7 @@ class Connection:
 
     @property
     def wanted_role(self) -> str:
-        """The role that it is to act as, or V(none)."""
+        """The role that it is to act as, or None."""
         return self._login.wanted_role
 
     def detect_pooler(self, pid: int, search_path: str) -> bool:
@@ -235,7 +235,7 @@ class Connection:
         return self._driver.text(statement)
 
     def warnings(self) -> list[str]:
-        """What the server said by the way, such as C(WARNING: ...)."""
+        """What the server said by the way, such as WARNING: ...."""
         return [shortened(notice.strip()) for notice in [*self._notices, *self._driver.notices()]]
 
     def renewed(self, deadline: Deadline | None = None) -> Connection:

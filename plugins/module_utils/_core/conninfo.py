@@ -61,10 +61,10 @@ def connect_parameters(options: t.Mapping[str, t.Any], environ: t.Mapping[str, s
     """The libpq parameters for these options.
 
     What is not said is left to libpq, which reads the PG* environment, the service file and the
-    password file. Only the database differs: libpq would take the user's name, we take C(postgres).
+    password file. Only the database differs: libpq would take the user's name, we take postgres.
 
     Raises:
-        OptionError: O(timeout) or O(connect_params) cannot be used.
+        OptionError: timeout or connect_params cannot be used.
     """
     if not 0 < options["timeout"] <= MAX_TIMEOUT:
         raise OptionError(
@@ -96,7 +96,7 @@ def without_secrets(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The options as a result may repeat them: each secret is replaced.
 
     Nothing else in a result can hold them. Ansible's own masking replaces the value wherever it occurs:
-    with a password that equals a user's name that name, with C(keepalives=1) each 1.
+    with a password that equals a user's name that name, with keepalives=1 each 1.
     """
     shown = dict(options)
     if shown.get("login_password"):

@@ -42,7 +42,7 @@ class Deadline:
         that of a task's own timeout, still comes at its time.
 
         Args:
-            message: With V(none) nothing is enforced.
+            message: With None nothing is enforced.
             least: Seconds that it has even if the time is over already.
 
         Raises:

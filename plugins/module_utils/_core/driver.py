@@ -164,7 +164,7 @@ class Driver:
         return t.cast("str | None", self._connection.get_parameter_status(name))
 
     def notices(self) -> list[str]:
-        """What the server said by the way, such as C(WARNING: ...)."""
+        """What the server said by the way, such as WARNING: ...."""
         return list(self._connection.notices) if self._connection else []
 
     def disconnect(self) -> None:

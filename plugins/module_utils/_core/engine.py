@@ -175,27 +175,27 @@ class Engine:
     """What one server is and can do for one role.
 
     Attributes:
-        family: V(gp6), V(gp7) or V(cb).
-        version: Such as V(6.24.3), for messages.
-        interface: V(mdb) or V(native), the functions to use.
-        toolkit_state: V(usable), V(untrusted), V(forbidden) or V(missing): the mdb_toolkit schema for this role.
+        family: gp6, gp7 or cb.
+        version: Such as 6.24.3, for messages.
+        interface: mdb or native, the functions to use.
+        toolkit_state: usable, untrusted, forbidden or missing: the mdb_toolkit schema for this role.
         toolkit_distrust: Why its functions are not called, though the role may use them.
-        toolkit_passed_over: With O(toolkit=auto) that is why the engine's own are used.
+        toolkit_passed_over: With toolkit=auto that is why the engine's own are used.
         role: The current role.
-        role_group: Its resource group, or V(none).
+        role_group: Its resource group, or None.
         activity: The columns of the process list by the interface that shows it; the first one is to be asked first.
-        lock_source: The interface that shows the locks to this role, or V(none).
+        lock_source: The interface that shows the locks to this role, or None.
         lock_columns: Of the lock table, as that interface has it.
-        signal_functions: What the interface signals with: V(cancelled) or V(terminated) -> function.
+        signal_functions: What the interface signals with: cancelled or terminated -> function.
         message_functions: Those of pg_catalog that take a message, if that was asked for.
         list_of_all: Its process list leaves out the sessions of dropped roles, and this role may read what the list
             is made from.
-        tells_blockers: It has C(pg_blocking_pids), which knows the order of a queue, on the coordinator only.
+        tells_blockers: It has pg_blocking_pids, which knows the order of a queue, on the coordinator only.
         group_views_there: The views of gp_toolkit are there, if that was asked for.
         group_views_distrust: Why they are not read.
         may_bypass: This role may step past the queue of a full group.
         utility_mode: The session is on the coordinator alone: it sees and changes nothing of the segments.
-        managed_slots: It is the managed service's own Greenplum 6: C(mdb_admin) sees everybody in pg_catalog, and has
+        managed_slots: It is the managed service's own Greenplum 6: mdb_admin sees everybody in pg_catalog, and has
             connections of its own.
     """
 
@@ -255,7 +255,7 @@ class Engine:
 
     @property
     def locks_problem(self) -> str | None:
-        """Why the lock table cannot tell who waits for whom, or V(none)."""
+        """Why the lock table cannot tell who waits for whom, or None."""
         if self.utility_mode:
             return "this is a session in utility mode, which sees the locks of the coordinator only; log in without it"
         return None if self.lock_source else f"role {self.role} may not read pg_locks"
@@ -266,8 +266,8 @@ def probe(connection: Connection, toolkit: str, needs: t.Collection[str] = ()) -
 
     Args:
         session: An open session.
-        toolkit: V(auto), V(mdb) or V(native).
-        needs: V(GROUP_VIEWS) and V(MESSAGES), what to find out beside.
+        toolkit: auto, mdb or native.
+        needs: GROUP_VIEWS and MESSAGES, what to find out beside.
 
     Raises:
         OptionError: The interface that was asked for is not there or not for this role.
@@ -345,12 +345,12 @@ def _altered(role: str | None, database: str | None) -> str:
 def who_problem(
     row: t.Mapping[str, t.Any], login: str, wanted: str, told: t.Sequence[tuple[str, str]], pooled: bool
 ) -> str | None:
-    """PURE: why the session does not act as whom it should, or V(none).
+    """PURE: why the session does not act as whom it should, or None.
 
     Args:
         row: Of the probe.
         login: Who has logged in.
-        wanted: The role that it is to act as, or V(none).
+        wanted: The role that it is to act as, or None.
         told: What sessions in this database begin with as their role, of a pooler's.
         pooled: A pooler stands between, which may log in to the server as somebody else.
     """
@@ -407,7 +407,7 @@ def needs_of_messages(*messages: str | None) -> tuple[str, ...]:
 
 
 def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
-    """The engine for one row of the probe; see M(gpops.toolkit.gp_process_info) for the options."""
+    """The engine for one row of the probe; see gpops.toolkit.gp_process_info for the options."""
     views = _columns_by_name(row["views"])
     functions = _columns_by_name(row["toolkit_functions"])
     distrust = trust.why_not(row["toolkit_trust"])
@@ -451,7 +451,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
 
 
 def _settings(text: str | None) -> dict[str, tuple[str, str]]:
-    """C(a=1=user b=2=superuser) -> setting and context by name."""
+    """a=1=user b=2=superuser -> setting and context by name."""
     triples = [word.split("=") for word in (text or "").split()]
     if not all(len(each) == _TRIPLE for each in triples):
         raise answers.bad(_PROBED, f"its settings are {shortened(text or '')}")
@@ -479,7 +479,7 @@ def _signal_functions(interface: str, functions: t.Container[str]) -> dict[str, 
 
 
 def _columns_by_name(text: str | None) -> dict[str, frozenset[str]]:
-    """C(a.x y,b.z) -> the columns x and y of a, and z of b."""
+    """a.x y,b.z -> the columns x and y of a, and z of b."""
     pairs = (name.split(".", 1) for name in (text or "").split(","))
     return {name: frozenset(columns.split()) for name, columns in (pair for pair in pairs if len(pair) > 1)}
 
@@ -544,7 +544,7 @@ def full_group_message(engine: Engine | None, role: str | None) -> str:
 
 
 def segments_down(connection: Connection, deadline: Deadline) -> tuple[int | None, str | None]:
-    """How many segments and mirrors are down, or V(none) and why that cannot be read."""
+    """How many segments and mirrors are down, or None and why that cannot be read."""
     # A plain look into the catalog, which a full group does not stop.
     statement = "SELECT pg_catalog.count(*) FROM pg_catalog.gp_segment_configuration WHERE status = 'd'"
     try:

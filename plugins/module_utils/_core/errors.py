@@ -62,7 +62,7 @@ class OtherDatabase(ConnectionLost):
 
 
 class DeadlineExceeded(GpopsError):
-    """The time of O(timeout) is over."""
+    """The time of timeout is over."""
 
 
 class StatementError(GpopsError):

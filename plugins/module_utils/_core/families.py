@@ -24,17 +24,17 @@ class Family:
     """What all servers of a family have in common.
 
     Attributes:
-        name: As results and O(engine) have it.
+        name: As results and engine have it.
         brand: The product, of which a report gives the version too.
         title: The same with the major version where that is part of the name.
-        column: What tells it from the families after it in V(FAMILIES): a column of the process list.
+        column: What tells it from the families after it in FAMILIES: a column of the process list.
         all_seen_by: Who sees state and query of every session.
-        signal_role: V(pg_signal_backend) is there for roles that signal sessions of others.
+        signal_role: pg_signal_backend is there for roles that signal sessions of others.
         has_service: A managed service has it, with mdb_toolkit.
-        service_settings: Settings that only the managed service's own build has; V(none) if there is no such build.
+        service_settings: Settings that only the managed service's own build has; None if there is no such build.
         toolkit_is_extension: A database without gp_toolkit can install it.
-        memory_is_percent: C(memory_limit) is percent of the segment's memory, and not megabytes for a query.
-        memory_default: What CREATE gives as C(memory_limit) where it is not named.
+        memory_is_percent: memory_limit is percent of the segment's memory, and not megabytes for a query.
+        memory_default: What CREATE gives as memory_limit where it is not named.
         group_managers: Roles whose members may change resource groups, where the server knows them.
     """
 
@@ -82,7 +82,7 @@ FAMILIES: t.Mapping[str, Family] = {
 
 
 def detected(columns: t.Container[str]) -> Family | None:
-    """The family of a server by the columns of its process list; V(none) if it is none of these."""
+    """The family of a server by the columns of its process list; None if it is none of these."""
     if "sess_id" not in columns:
         return None
     return next(family for family in FAMILIES.values() if family.column in columns)

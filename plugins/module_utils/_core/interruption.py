@@ -30,7 +30,7 @@ class Alarm:
     """The alarm of one task.
 
     Attributes:
-        message: What to say once it has come, else V(none).
+        message: What to say once it has come, else None.
         heard: Whether somebody had to stop waiting for it.
     """
 

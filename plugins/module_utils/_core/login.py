@@ -46,12 +46,12 @@ class Login:
 
     Attributes:
         where: The server, for messages.
-        session_role: The role to act as, or V(none).
-        may_bypass: Whether this role may step past the queue of a full group, V(none) if that is not known yet.
-        queue: How the queue of a full group is met: V(none) is not at all so far, V(PAST) it, V(PATIENT).
+        session_role: The role to act as, or None.
+        may_bypass: Whether this role may step past the queue of a full group, None if that is not known yet.
+        queue: How the queue of a full group is met: None is not at all so far, PAST it, PATIENT.
         pooled: A pooler stands between, which gives out sessions of its own.
         mended: Settings of the database or the role that had to be set otherwise.
-        database_oid: The database whose objects outside pg_catalog were found to be trusted, V(none) before that.
+        database_oid: The database whose objects outside pg_catalog were found to be trusted, None before that.
     """
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
@@ -86,7 +86,7 @@ class Login:
 
     @property
     def wanted_role(self) -> str:
-        """The role that sessions are to act as, or V(none)."""
+        """The role that sessions are to act as, or None."""
         return login_settings.wanted_role(self.session_role, self._given)
 
     def settings(self, limits: t.Mapping[str, str]) -> dict[str, str]:

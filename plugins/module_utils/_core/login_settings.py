@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""PURE: settings that a session has from its first moment, as libpq's parameter C(options). Private to the collection.
+"""PURE: settings that a session has from its first moment, as libpq's parameter options. Private to the collection.
 
-Each C(SET) of a setting that the segments must know starts a process on every one of them, on Greenplum 6 and 7 alike:
-with one segment that hangs, a session that begins with a C(SET) hangs too. What comes with the login starts none.
+Each SET of a setting that the segments must know starts a process on every one of them, on Greenplum 6 and 7 alike:
+with one segment that hangs, a session that begins with a SET hangs too. What comes with the login starts none.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ def fixed(given: str | None) -> dict[str, str]:
 
 
 def wanted_role(session_role: str | None, given: str | None) -> str:
-    """The role that the session is to act as, or V(NO_ROLE); one in the user's own options is meant, too."""
+    """The role that the session is to act as, or NO_ROLE; one in the user's own options is meant, too."""
     return session_role or settings_in(given).get(ROLE) or NO_ROLE
 
 
 def settings_in(options: str | None) -> dict[str, str]:
-    """The settings in libpq's C(options), by their names in small letters, as the server reads them.
+    """The settings in libpq's options, by their names in small letters, as the server reads them.
 
-    That is C(-c name=value), C(-cname=value) or C(--name=value); white space ends a word, unless a backslash is before.
+    That is -c name=value, -cname=value or --name=value; white space ends a word, unless a backslash is before.
     """
     words = [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in _WORD.findall(options or "")]
     found: dict[str, str] = {}

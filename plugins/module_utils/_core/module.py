@@ -71,7 +71,7 @@ class Outcome:
 
 
 class _Module(AnsibleModule):
-    """A module of Ansible that tells no secret of O(connect_params), and does not end because of what it cannot log."""
+    """A module of Ansible that tells no secret of connect_params, and does not end because of what it cannot log."""
 
     def log(self, msg: t.Any, log_args: t.Mapping[str, t.Any] | None = None) -> None:
         """Write to the log of the system, which takes no NUL characters."""

@@ -20,7 +20,7 @@ _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)\Z")
 
 
 def duration(option: str, value: t.Any) -> float:
-    """Seconds of V(90), V(90s), V(15m), V(2h) or V(1d).
+    """Seconds of 90, 90s, 15m, 2h or 1d.
 
     Raises:
         OptionError: It is none of these.

@@ -15,7 +15,7 @@ _SOCKETS = ("/", "@")
 
 
 def warning(host: str, parameters: t.Mapping[str, str], has_password: bool) -> str | None:
-    """What to say of a login, or V(none); the same for each login to a host, so that Ansible says it once a run.
+    """What to say of a login, or None; the same for each login to a host, so that Ansible says it once a run.
 
     Args:
         host: The one that was logged in to, as it was given.

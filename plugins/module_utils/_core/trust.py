@@ -72,7 +72,7 @@ def _listed(names: t.Iterable[str]) -> str:
 
 
 def why_not(found: str | None) -> str | None:
-    """Why nothing of the schema is called, with what a superuser can do about it; V(none) if it is superusers' alone.
+    """Why nothing of the schema is called, with what a superuser can do about it; None if it is superusers' alone.
 
     Args:
         found: What the subselect found.

@@ -31,9 +31,9 @@ class Step:
     Attributes:
         now: The sessions to signal.
         verdicts: On these and on all others to be shown.
-        relieved: Whether its maximum holds or nobody is left, V(none) if it has none.
-        why: Of V(relieved), in words.
-        refused: Why nobody may be signalled although somebody should, or V(none).
+        relieved: Whether its maximum holds or nobody is left, None if it has none.
+        why: Of relieved, in words.
+        refused: Why nobody may be signalled although somebody should, or None.
     """
 
     now: tuple[Backend, ...]

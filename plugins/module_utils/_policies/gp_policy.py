@@ -39,7 +39,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool, reach: Reach = reached
         reach: Options -> the server, for as long as it is used.
 
     Returns:
-        The result as M(gpops.toolkit.gp_policy) documents it, and warnings.
+        The result as gpops.toolkit.gp_policy documents it, and warnings.
 
     Raises:
         GpopsError: In plain words, with the whole result so far.

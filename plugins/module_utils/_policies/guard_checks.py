@@ -42,7 +42,7 @@ class GuardChecks:
 
 
 def _is_there(path: str) -> bool | None:
-    """Whether there is anything of this name, be it a link to nothing; V(none) if that cannot be told."""
+    """Whether there is anything of this name, be it a link to nothing; None if that cannot be told."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -46,7 +46,7 @@ class Window:
     Attributes:
         days: From 0, a Monday.
         start: Minute of the day.
-        end: Minute of the day, up to V(1440); before or at the start it is on the day after.
+        end: Minute of the day, up to 1440; before or at the start it is on the day after.
     """
 
     text: str
@@ -64,7 +64,7 @@ class Window:
 
 
 def window(text: str) -> Window:
-    """A window for one entry of O(windows).
+    """A window for one entry of windows.
 
     Raises:
         OptionError: It is none.
@@ -107,7 +107,7 @@ def _days(text: str, days: str | None) -> t.Iterator[int]:
 
 
 def windows(texts: t.Sequence[str] | None) -> list[Window] | None:
-    """The time windows; none of them is at no time, and V(none) at any time.
+    """The time windows; none of them is at no time, and None at any time.
 
     Raises:
         OptionError: One cannot be used.
@@ -116,7 +116,7 @@ def windows(texts: t.Sequence[str] | None) -> list[Window] | None:
 
 
 def kill_switch_file(path: str | None) -> str | None:
-    """The name of the file, or V(none).
+    """The name of the file, or None.
 
     Raises:
         OptionError: It depends on the folder that the module happens to run in: then it would stop nothing.
@@ -127,7 +127,7 @@ def kill_switch_file(path: str | None) -> str | None:
 
 
 def kill_switches(switch: bool, file: str | None, file_exists: bool | None) -> list[Finding]:
-    """What the kill switches say; V(none) is a file of which nobody can tell whether it is there."""
+    """What the kill switches say; None is a file of which nobody can tell whether it is there."""
     found = []
     if switch:
         found.append(Finding("kill_switch", False, "kill_switch is set"))
@@ -168,7 +168,7 @@ def check_share(max_share: float | None) -> None:
 
 
 def over_share(signalled: int, total: int, max_share: float | None) -> str | None:
-    """Why so many signals in one run are too large a part of all sessions, or V(none)."""
+    """Why so many signals in one run are too large a part of all sessions, or None."""
     if max_share is None and signalled <= SMALL_RUN:
         return None
     share = DEFAULT_SHARE if max_share is None else max_share

@@ -70,8 +70,8 @@ class Journal:
 
     Attributes:
         history: Whom this run has signalled.
-        total: How many sessions there were at first; V(none) before anybody looked.
-        engine: What the server is; V(none) before the login.
+        total: How many sessions there were at first; None before anybody looked.
+        engine: What the server is; None before the login.
     """
 
     def __init__(self, policies: t.Sequence[Policy], settings: Settings) -> None:
@@ -151,7 +151,7 @@ class Journal:
         if policy.has_end:
             account.reason += f"; {step.why}"
             if step.now and account.problem is None:
-                account.reason += f"; {policy.rounds} rounds did not do"
+                account.reason += f"; {policy.rounds} rounds were not enough"
         if self._acting and not policy.request.ignore_survivors:
             problem = self._problem(policy, account)
             if problem or (policy.has_end and not account.relieved):

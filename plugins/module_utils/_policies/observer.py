@@ -20,7 +20,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result impo
 
 
 class TimeBudget:
-    """What is left of O(timeout); waits that were asked for come on top."""
+    """What is left of timeout; waits that were asked for come on top."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._left = deadline.remaining()
@@ -46,8 +46,8 @@ class Observer:
     """Looks at the sessions of a cluster, anew only if something may have changed.
 
     Attributes:
-        moment: The sessions as they were last seen, or are supposed to be; V(none) if they must be looked at anew.
-        locks_problem: Why the lock table is not known, or V(none).
+        moment: The sessions as they were last seen, or are supposed to be; None if they must be looked at anew.
+        locks_problem: Why the lock table is not known, or None.
     """
 
     def __init__(self, server: Server, policies: t.Sequence[Policy], journal: Journal, acting: bool) -> None:

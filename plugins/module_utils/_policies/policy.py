@@ -57,8 +57,8 @@ class Policy:
     Attributes:
         why: For the result.
         request: Selection, protection and how to end.
-        goal: The maximum to reach, or V(none).
-        quiet_for: Seconds without anybody, or V(none).
+        goal: The maximum to reach, or None.
+        quiet_for: Seconds without anybody, or None.
         rounds: At most.
     """
 
@@ -86,9 +86,9 @@ class Settings:
 
     Attributes:
         acting: It signals; otherwise it tells what it would do.
-        enforce: The mode is V(enforce), be it in check mode.
+        enforce: The mode is enforce, be it in check mode.
         allow_segments_down: A segment that is down stops nothing.
-        max_share: Percent of all sessions, or V(none): the default.
+        max_share: Percent of all sessions, or None: the default.
     """
 
     acting: bool

@@ -22,7 +22,7 @@ class Server(t.Protocol):
 
     Attributes:
         engine: What it is.
-        deadline: The end of O(timeout).
+        deadline: The end of timeout.
         settle_seconds: The moment that the engine needs until those that waited for a victim go on.
         full_group: What to say when a statement waited in vain for a slot of the role's own resource group.
     """
@@ -42,7 +42,7 @@ class Server(t.Protocol):
         """All sessions of this moment."""
 
     def segments_down(self, deadline: Deadline) -> tuple[int | None, str | None]:
-        """How many segments and mirrors are down, or V(none) and why that cannot be read."""
+        """How many segments and mirrors are down, or None and why that cannot be read."""
 
     def sender(self, deadline: Deadline, message: str | None) -> Sender:
         """What signals."""
@@ -68,7 +68,7 @@ class ConnectedServer:
         return read(self._cluster, deadline, with_locks, query_length)
 
     def segments_down(self, deadline: Deadline) -> tuple[int | None, str | None]:
-        """How many segments and mirrors are down, or V(none) and why that cannot be read."""
+        """How many segments and mirrors are down, or None and why that cannot be read."""
         return segments_down(self._cluster.connection, deadline)
 
     def sender(self, deadline: Deadline, message: str | None) -> Sender:

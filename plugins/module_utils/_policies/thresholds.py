@@ -43,7 +43,7 @@ class Names:
     """Which names are in question: those that the selection asks for by the same options.
 
     Attributes:
-        wanted: Exact or globs, or V(none) for all.
+        wanted: Exact or globs, or None for all.
         unwanted: Exact or globs.
     """
 
@@ -162,7 +162,7 @@ class MaxRoleSessions:
     """A login role has no more than so many sessions.
 
     Attributes:
-        limit: For those that no quota fits, or V(none) for no limit.
+        limit: For those that no quota fits, or None for no limit.
         quotas: Pattern and number; the first that fits counts.
         roles: Those in question.
     """
@@ -203,8 +203,8 @@ class MaxConnections:
     """No more connections are used than a number, or a percentage of the maximum.
 
     Attributes:
-        number: Connections, or V(none) if a share is given.
-        share: Percent of C(max_connections).
+        number: Connections, or None if a share is given.
+        share: Percent of max_connections.
         by: The field whose equal values make one offender.
     """
 
@@ -218,7 +218,7 @@ class MaxConnections:
         return self.number if self.number is not None else int(moment.max_connections * (self.share or 0.0) / 100)
 
     def comes_too_late(self, most: int, kept: int) -> str | None:
-        """Why ordinary roles are refused before it acts, or V(none).
+        """Why ordinary roles are refused before it acts, or None.
 
         Args:
             most: The connections of the coordinator.
@@ -294,7 +294,7 @@ _COUNTS_SESSIONS = ("max_connections", "max_role_sessions")
 
 
 def parse(options: t.Mapping[str, t.Any]) -> Threshold | None:
-    """The maximum to reach of a policy, or V(none).
+    """The maximum to reach of a policy, or None.
 
     Raises:
         OptionError: More than one is given, or one cannot be used.

@@ -172,7 +172,7 @@ def _reading(
 
 
 def config_from(limits: t.Iterable[t.Mapping[str, t.Any]], columns: t.Iterable[str]) -> list[dict[str, t.Any]] | None:
-    """PURE: the rows of the catalog -> those of the view; V(none) if an option of this engine is unknown here."""
+    """PURE: the rows of the catalog -> those of the view; None if an option of this engine is unknown here."""
     options = [column for column in columns if column not in _NOT_LIMITS]
     numbers = {option: OPTIONS[option].number if option in OPTIONS else None for option in options}
     if None in numbers.values():

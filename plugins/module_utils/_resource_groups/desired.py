@@ -37,9 +37,9 @@ class Desired:
     """One entry, understood.
 
     Attributes:
-        option_prefix: Of the options in messages: empty, or V(groups[0].).
+        option_prefix: Of the options in messages: empty, or groups[0]..
         limits: Canonical text, only what was given.
-        roles: V(none) if nothing was said about them.
+        roles: None if nothing was said about them.
     """
 
     option_prefix: str
@@ -90,18 +90,18 @@ def parse(
     """The options -> what is asked for.
 
     Args:
-        entries: Each with name, state, roles and the options of V(LIMIT_OPTIONS); V(none) or absent is not said.
+        entries: Each with name, state, roles and the options of LIMIT_OPTIONS; None or absent is not said.
         single: There is one entry and it is the module's own options.
 
     Raises:
         OptionError: Something cannot be meant, whatever the server.
     """
     desired = tuple(_desired("" if single else f"groups[{number}].", entry) for number, entry in enumerate(entries))
-    wishes = DesiredState(desired, purge, purge_all, purge_roles, roles_to, allow_lockout)
+    desired_state = DesiredState(desired, purge, purge_all, purge_roles, roles_to, allow_lockout)
     _check_unique(desired)
-    _check_purge(wishes, single)
-    _check_roles_to(wishes)
-    return wishes
+    _check_purge(desired_state, single)
+    _check_roles_to(desired_state)
+    return desired_state
 
 
 def _desired(prefix: str, entry: t.Mapping[str, t.Any]) -> Desired:
@@ -197,27 +197,27 @@ def _check_unique(desired: t.Iterable[Desired]) -> None:
             roles[role] = each
 
 
-def _check_purge(wishes: DesiredState, single: bool) -> None:
-    if wishes.purge and single:
+def _check_purge(desired_state: DesiredState, single: bool) -> None:
+    if desired_state.purge and single:
         raise OptionError("purge", "it goes with groups, the list of all groups that are to be there")
-    if wishes.purge_all and not wishes.purge:
+    if desired_state.purge_all and not desired_state.purge:
         raise OptionError("purge_all", "it allows purge to drop every group; without purge it does nothing")
-    if wishes.purge and not wishes.purge_all and not any(each.present for each in wishes.desired):
+    if desired_state.purge and not desired_state.purge_all and not any(each.present for each in desired_state.desired):
         raise OptionError(
             "purge", "no group is declared present, so every group that is not built in would go; purge_all: true does"
         )
 
 
-def _check_roles_to(wishes: DesiredState) -> None:
-    if wishes.roles_to is None:
+def _check_roles_to(desired_state: DesiredState) -> None:
+    if desired_state.roles_to is None:
         return
-    _check_name("roles_to", wishes.roles_to)
-    if not wishes.purge and all(each.present for each in wishes.desired):
+    _check_name("roles_to", desired_state.roles_to)
+    if not desired_state.purge and all(each.present for each in desired_state.desired):
         raise OptionError("roles_to", "it is where the roles of dropped groups go, and nothing drops a group here")
-    for each in wishes.desired:
-        if each.name == wishes.roles_to and not each.present:
+    for each in desired_state.desired:
+        if each.name == desired_state.roles_to and not each.present:
             raise OptionError("roles_to", f"{each.name!r} is declared absent")
-        if each.name == wishes.roles_to and each.roles is not None and wishes.purge_roles:
+        if each.name == desired_state.roles_to and each.roles is not None and desired_state.purge_roles:
             raise OptionError(
                 "roles_to",
                 f"{each.name!r} lists its roles, and purge_roles would take away those that come by roles_to",

@@ -52,22 +52,22 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         check_mode: Plan, and send nothing.
 
     Returns:
-        The result as M(gpops.toolkit.gp_resource_group) documents it, and warnings.
+        The result as gpops.toolkit.gp_resource_group documents it, and warnings.
 
     Raises:
         GpopsError: In plain words, with what was applied once something was.
     """
-    wishes = understand(options)
+    desired_state = parse(options)
     wait_timeout = option_types.waiting_time("wait_timeout", options["wait_timeout"]) if options["wait"] else 0.0
     with connect(options, engine.GROUP_VIEWS, changes=True) as cluster:
-        job = _GroupChange(cluster, wishes, check_mode)
+        job = _GroupChange(cluster, desired_state, check_mode)
         if not check_mode:
             job.apply()
             job.wait(wait_timeout)
         return job.result(), job.warnings()
 
 
-def understand(options: t.Mapping[str, t.Any]) -> desired.DesiredState:
+def parse(options: t.Mapping[str, t.Any]) -> desired.DesiredState:
     """PURE: the options -> what is asked for.
 
     Raises:
@@ -87,15 +87,15 @@ def understand(options: t.Mapping[str, t.Any]) -> desired.DesiredState:
 class _GroupChange(Change):
     """One plan for the groups of one server."""
 
-    def __init__(self, cluster: Cluster, wishes: desired.DesiredState, check_mode: bool) -> None:
+    def __init__(self, cluster: Cluster, desired_state: desired.DesiredState, check_mode: bool) -> None:
         super().__init__(cluster)
-        self._reading = catalog.read(cluster.connection, cluster.engine, wishes.names_tablespaces)
+        self._reading = catalog.read(cluster.connection, cluster.engine, desired_state.names_tablespaces)
         self._groups = dict(self._reading.groups)
-        self._plan = plan.plan(self._groups, wishes, self._reading.facts)
+        self._plan = plan.plan(self._groups, desired_state, self._reading.facts)
         self._lowered = with_less_room(self._plan)
         if self._lowered or any(step.kind == "drop" for step in self._plan.steps):
             self._groups = catalog.with_status(self._groups, self._status(check_mode))
-            self._plan = plan.plan(self._groups, wishes, self._reading.facts)
+            self._plan = plan.plan(self._groups, desired_state, self._reading.facts)
         self.statements = [cluster.connection.text(catalog.statement(step)) for step in self._plan.steps]
         self._after: dict[str, Group | None] = dict(self._plan.after)
 

@@ -34,7 +34,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         options: Validated by the argument specs of this module and of the connection.
 
     Returns:
-        The result as M(gpops.toolkit.gp_resource_group_info) documents it, and warnings.
+        The result as gpops.toolkit.gp_resource_group_info documents it, and warnings.
 
     Raises:
         GpopsError: In plain words.

@@ -21,7 +21,7 @@ class Group:
     Attributes:
         limits: Column of gp_resgroup_config -> its text, without groupid and groupname.
         roles: The roles assigned, sorted.
-        running: Transactions now; V(none) if not asked.
+        running: Transactions now; None if not asked.
         queueing: Likewise.
     """
 
@@ -37,11 +37,11 @@ class EngineFacts:
     """Of this server and login.
 
     Attributes:
-        family: V(gp6), V(gp7) or V(cb).
+        family: gp6, gp7 or cb.
         options: The columns of the config view: the options that this engine has.
         role: Who we are.
         role_group: And in which group.
-        tablespaces: Name -> oid, or V(none) if nobody asked for one by its name.
+        tablespaces: Name -> oid, or None if nobody asked for one by its name.
     """
 
     family: str
@@ -64,12 +64,12 @@ class Step:
     """One statement.
 
     Attributes:
-        kind: V(drop), V(create), V(alter) or V(assign).
-        group: For V(assign) the group that the role goes to.
-        option: Of V(alter).
-        value: Of V(alter), canonical.
-        limits: Of V(create): all options of the statement, in order.
-        role: Of V(assign).
+        kind: drop, create, alter or assign.
+        group: For assign the group that the role goes to.
+        option: Of alter.
+        value: Of alter, canonical.
+        limits: Of create: all options of the statement, in order.
+        role: Of assign.
     """
 
     kind: str
@@ -85,7 +85,7 @@ class Plan:
     """The steps and where they lead.
 
     Attributes:
-        before: Each group that the wishes name or that a step touches.
+        before: Each group that the desired state names or that a step touches.
         after: The same groups when all steps are done, side effects included.
     """
 

@@ -75,7 +75,7 @@ def cores_of(limits: Limits) -> Cores:
 
 
 def ranges_text(cores: t.Iterable[int]) -> str:
-    """Cores in the engine's notation: V(1-3,7)."""
+    """Cores in the engine's notation: 1-3,7."""
     spans: list[list[int]] = []
     for core in sorted(cores):
         if spans and spans[-1][1] == core - 1:
@@ -106,7 +106,7 @@ def canonical_io_limit(option: str, text: str) -> str:
 
 
 def _io_part(text: str) -> tuple[str, list[tuple[str, int]]]:
-    """One tablespace with its settings in order; 0 is V(max), of which the engines say that it is the same."""
+    """One tablespace with its settings in order; 0 is max, of which the engines say that it is the same."""
     tablespace, _colon, settings = (part.strip() for part in text.rpartition(":"))
     found = [_IO_SETTING.match(setting.strip()) for setting in settings.split(",")]
     if not _TABLESPACE.match(tablespace) or None in found:
@@ -144,7 +144,7 @@ def _check_io_settings(settings: t.Sequence[tuple[str, int]]) -> None:
 
 
 def _parse_io_limit(text: str) -> IoLimits:
-    """What is V(max), or not said, is not in it."""
+    """What is max, or not said, is not in it."""
     if text.strip() in ("", UNSET):
         return {}
     parts = [_io_part(part) for part in text.split(";")]

@@ -63,15 +63,15 @@ class GroupOption:
     Attributes:
         name: The keyword of CREATE RESOURCE GROUP and the column of gp_resgroup_config.
         default: What CREATE gives where it is not named.
-        info: As gp_resource_group_info calls it on every engine; V(none): in another way, or not at all.
+        info: As gp_resource_group_info calls it on every engine; None: in another way, or not at all.
         number: Of the PostgreSQL 12 base, pg_resgroupcapability.reslimittype: what the view of Greenplum 7.0 joins,
             and Cloudberry's ResGroupLimitType.
-        range: The numbers that it takes, the widest of all engines; V(none) for a text.
+        range: The numbers that it takes, the widest of all engines; None for a text.
         is_cpu_percentage: A group has either it or a cpuset.
         of_module: gp_resource_group has an option of this name.
         canonical: Option, value -> as it is sent.
         same: Whether two texts mean the same.
-        perhaps: Whether they may, where the catalog is not at hand; V(none) if it does not matter.
+        perhaps: Whether they may, where the catalog is not at hand; None if it does not matter.
     """
 
     name: str

@@ -40,14 +40,16 @@ class Order:
         steps: In order.
     """
 
-    def __init__(self, state: State, changes: t.Iterable[Step], wishes: DesiredState, facts: EngineFacts) -> None:
+    def __init__(
+        self, state: State, changes: t.Iterable[Step], desired_state: DesiredState, facts: EngineFacts
+    ) -> None:
         self.state: State = dict(state)
         self.steps: list[Step] = []
         self._waiting = sorted(changes, key=self._rank)
         self._facts = facts
-        self._named = [desired.name for desired in wishes.desired if desired.present]
+        self._named = [desired.name for desired in desired_state.desired if desired.present]
         # Only those of which it is said what they are to have: should we break off, a second run gives it back.
-        self._lenders = [desired.name for desired in wishes.desired if "cpu_rate_limit" in desired.limits]
+        self._lenders = [desired.name for desired in desired_state.desired if "cpu_rate_limit" in desired.limits]
 
     def find(self) -> None:
         """Do all changes.

@@ -44,53 +44,53 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.rol
 )
 
 
-def plan(current: t.Mapping[str, Group], wishes: DesiredState, facts: EngineFacts) -> Plan:
+def plan(current: t.Mapping[str, Group], desired_state: DesiredState, facts: EngineFacts) -> Plan:
     """The steps from what is to what is wished for; none if they are equal.
 
     Raises:
         OptionError: The engine would not take it, or it would lock out who asks for it. Nothing has been sent.
     """
-    dropped = _dropped(current, wishes)
-    warnings = _check_drops(current, wishes, dropped)
+    dropped = _dropped(current, desired_state)
+    warnings = _check_drops(current, desired_state, dropped)
     state: State = {name: group.limits for name, group in current.items() if name not in dropped}
     changes: list[Step] = []
-    for desired in wishes.desired:
+    for desired in desired_state.desired:
         if desired.present:
             check_options(desired, state.get(desired.name), facts)
             changes += _changes(desired, state.get(desired.name), facts)
     goals = dict(state)
     for step in changes:
         goals[step.group] = effect(step, goals, facts)
-    _check_end(goals, changes, wishes, facts)
-    moves = moves_of(current, wishes, facts, dropped, goals)
-    if not wishes.allow_lockout:
-        check_lockout(current, wishes, facts, moves, goals)
+    _check_end(goals, changes, desired_state, facts)
+    moves = moves_of(current, desired_state, facts, dropped, goals)
+    if not desired_state.allow_lockout:
+        check_lockout(current, desired_state, facts, moves, goals)
     early, late = assignments(current, moves, facts, dropped, goals)
-    order = Order(state, changes, wishes, facts)
+    order = Order(state, changes, desired_state, facts)
     order.find()
     steps = (*early, *(Step("drop", name) for name in dropped), *order.steps, *late)
-    before, after = _ends(current, wishes, steps, moves, order.state)
-    return Plan(steps, before, after, (*warnings, *_side_effects(before, after, wishes)))
+    before, after = _ends(current, desired_state, steps, moves, order.state)
+    return Plan(steps, before, after, (*warnings, *_side_effects(before, after, desired_state)))
 
 
-def _dropped(current: t.Mapping[str, Group], wishes: DesiredState) -> list[str]:
-    named = {desired.name: desired.present for desired in wishes.desired}
+def _dropped(current: t.Mapping[str, Group], desired_state: DesiredState) -> list[str]:
+    named = {desired.name: desired.present for desired in desired_state.desired}
     dropped = [name for name, present in named.items() if not present and name in current]
-    if wishes.purge:
+    if desired_state.purge:
         dropped += sorted(name for name in current if name not in named and name not in BUILT_IN)
     return dropped
 
 
-def _check_drops(current: t.Mapping[str, Group], wishes: DesiredState, dropped: t.Sequence[str]) -> list[str]:
-    _check_target(current, wishes, dropped)
-    states = {desired.name: desired.option("state") for desired in wishes.desired}
+def _check_drops(current: t.Mapping[str, Group], desired_state: DesiredState, dropped: t.Sequence[str]) -> list[str]:
+    _check_target(current, desired_state, dropped)
+    states = {desired.name: desired.option("state") for desired in desired_state.desired}
     warnings = []
     for name in dropped:
         running = current[name].running
         if not running:
             continue
         busy = f"{running} transactions run" if running > 1 else "1 transaction runs"
-        if wishes.roles_to is None:
+        if desired_state.roles_to is None:
             raise OptionError(
                 states.get(name, "purge"),
                 f"{busy} in group {name!r}, so it cannot be dropped now; end what runs there first, or move its roles "
@@ -100,9 +100,9 @@ def _check_drops(current: t.Mapping[str, Group], wishes: DesiredState, dropped: 
     return warnings
 
 
-def _check_target(current: t.Mapping[str, Group], wishes: DesiredState, dropped: t.Sequence[str]) -> None:
-    target = wishes.roles_to
-    if target is None or any(desired.name == target for desired in wishes.desired):
+def _check_target(current: t.Mapping[str, Group], desired_state: DesiredState, dropped: t.Sequence[str]) -> None:
+    target = desired_state.roles_to
+    if target is None or any(desired.name == target for desired in desired_state.desired):
         return
     if target not in current:
         raise OptionError("roles_to", f"there is no group {target!r}, and none is declared")
@@ -132,11 +132,11 @@ def _changes(desired: Desired, limits: Limits | None, facts: EngineFacts) -> lis
 
 
 def _check_end(
-    goals: t.Mapping[str, Limits], changes: t.Iterable[Step], wishes: DesiredState, facts: EngineFacts
+    goals: t.Mapping[str, Limits], changes: t.Iterable[Step], desired_state: DesiredState, facts: EngineFacts
 ) -> None:
     """Refuse what cannot be at the end, before anything is sent."""
     touched = {step.group for step in changes}
-    for desired in wishes.desired:
+    for desired in desired_state.desired:
         found = conflict(desired.name, goals[desired.name], goals) if desired.name in touched else None
         if found is None:
             continue
@@ -150,7 +150,7 @@ def _check_end(
 
 def _ends(
     current: t.Mapping[str, Group],
-    wishes: DesiredState,
+    desired_state: DesiredState,
     steps: t.Iterable[Step],
     moves: t.Mapping[str, str],
     state: t.Mapping[str, Limits],
@@ -158,7 +158,9 @@ def _ends(
     """The groups that are named or touched, before and after."""
     owners = owners_of(current)
     left = [owners[role] for role in moves if role in owners]
-    names = dict.fromkeys([*(desired.name for desired in wishes.desired), *(step.group for step in steps), *left])
+    names = dict.fromkeys(
+        [*(desired.name for desired in desired_state.desired), *(step.group for step in steps), *left]
+    )
     before = {name: current.get(name) for name in names}
     roles: dict[str, list[str]] = {}
     for role, group in sorted({**owners, **moves}.items()):
@@ -171,11 +173,11 @@ def _ends(
 
 
 def _side_effects(
-    before: t.Mapping[str, Group | None], after: t.Mapping[str, Group | None], wishes: DesiredState
+    before: t.Mapping[str, Group | None], after: t.Mapping[str, Group | None], desired_state: DesiredState
 ) -> list[str]:
     """What changes though nobody asked for it."""
     warnings = []
-    for desired in wishes.desired:
+    for desired in desired_state.desired:
         old, new = before[desired.name], after[desired.name]
         if old is None or new is None or "cpu_weight" in desired.limits:
             continue

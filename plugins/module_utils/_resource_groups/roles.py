@@ -23,33 +23,33 @@ _FEW = 2  # fewer slots than this, and one stuck session locks everybody out
 
 def moves_of(
     current: t.Mapping[str, Group],
-    wishes: DesiredState,
+    desired_state: DesiredState,
     facts: EngineFacts,
     dropped: t.Sequence[str],
     goals: t.Mapping[str, Limits],
 ) -> dict[str, str]:
     """Role -> the group that it goes to at the end."""
     owners = owners_of(current)
-    listed = {role: desired for desired in wishes.desired for role in desired.roles or ()}
+    listed = {role: desired for desired in desired_state.desired for role in desired.roles or ()}
     moves: dict[str, str] = {}
     for role, desired in listed.items():
         if owners.get(role) != desired.name:
             _check_role(desired.option("roles"), role, desired.name, facts, goals)
             moves[role] = desired.name
-    for desired in wishes.desired if wishes.purge_roles else ():
+    for desired in desired_state.desired if desired_state.purge_roles else ():
         group = current.get(desired.name)
         if desired.roles is not None and group is not None:
             unlisted = (role for role in group.roles if role not in listed and not _reserved(role))
             moves.update({role: _home(role, facts) for role in unlisted if _home(role, facts) != group.name})
     left = {role: name for name in dropped for role in current[name].roles if role not in listed}
     for role, name in left.items():
-        if wishes.roles_to is None:
+        if desired_state.roles_to is None:
             roles = ", ".join(each for each, owner in left.items() if owner == name)
             raise OptionError(
                 "roles_to", f"group {name!r} would be dropped and has roles: {roles}; say which group gets them"
             )
-        _check_role("roles_to", role, wishes.roles_to, facts, goals)
-        moves[role] = wishes.roles_to
+        _check_role("roles_to", role, desired_state.roles_to, facts, goals)
+        moves[role] = desired_state.roles_to
     return moves
 
 
@@ -109,12 +109,12 @@ def _wakes(now: Limits, then: Limits) -> bool:
 
 def check_lockout(
     current: t.Mapping[str, Group],
-    wishes: DesiredState,
+    desired_state: DesiredState,
     facts: EngineFacts,
     moves: t.Mapping[str, str],
     goals: t.Mapping[str, Limits],
 ) -> None:
-    for desired in wishes.desired:
+    for desired in desired_state.desired:
         group = current.get(desired.name)
         if group is None or not desired.present:
             continue
@@ -128,7 +128,7 @@ def check_lockout(
     target = moves.get(facts.role)
     if target is not None and goals[target]["concurrency"] == "0":
         raise OptionError(
-            _why_moved(facts.role, wishes, current),
+            _why_moved(facts.role, desired_state, current),
             f"this would lock you out: your role {facts.role!r} would go to group {target!r}, where nothing can run "
             "with concurrency 0; allow_lockout: true does it",
         )
@@ -144,10 +144,10 @@ def _why_keep_open(group: Group, facts: EngineFacts, moves: t.Mapping[str, str])
     return f"the superuser {superusers[0]!r} is in it" if superusers else None
 
 
-def _why_moved(role: str, wishes: DesiredState, current: t.Mapping[str, Group]) -> str:
+def _why_moved(role: str, desired_state: DesiredState, current: t.Mapping[str, Group]) -> str:
     """The option that moves this role."""
-    for desired in wishes.desired:
+    for desired in desired_state.desired:
         if role in (desired.roles or ()):
             return desired.option("roles")
-    kept = {desired.name for desired in wishes.desired if desired.present}
+    kept = {desired.name for desired in desired_state.desired if desired.present}
     return "purge_roles" if owners_of(current).get(role) in kept else "roles_to"

@@ -20,7 +20,7 @@ RUNNING_STATES = ("active", "fastpath function call")
 
 @dataclasses.dataclass(frozen=True)
 class Backend:
-    """One client process of the coordinator. V(none) is: not there, or not for this role to see.
+    """One client process of the coordinator. None is: not there, or not for this role to see.
 
     The timestamps are text, UTC with microseconds, so that they name the very session and statement.
     Ages are seconds by the server's clock.
@@ -64,7 +64,7 @@ class Snapshot:
     Attributes:
         backends: All client processes but our own, oldest session first.
         connections: How many connections they and their helpers take.
-        locks_problem: Why V(blocked_by) and V(blocks) are unknown, or V(none).
+        locks_problem: Why blocked_by and blocks are unknown, or None.
         who: Which processes are sessions, which their helpers, and whose the numbers are.
     """
 

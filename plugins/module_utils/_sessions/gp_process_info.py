@@ -57,7 +57,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
         options: Validated by the argument specs of this module, of the connection and of the selection.
 
     Returns:
-        The result as M(gpops.toolkit.gp_process_info) documents it, and warnings.
+        The result as gpops.toolkit.gp_process_info documents it, and warnings.
 
     Raises:
         GpopsError: In plain words; an OptionError before anything is sent.
@@ -81,7 +81,7 @@ class Listing:
 
     Attributes:
         fields: Of each session, in this order.
-        limit: How many sessions at most, or V(none).
+        limit: How many sessions at most, or None.
         longest_query: How many characters of a query text are shown.
     """
 

@@ -4,7 +4,7 @@
 """PURE: rows of the process list -> which of them are sessions, and whose a session number is.
 
 Private to the collection. Any login may ask for utility mode, in which it is on the coordinator alone, and give itself
-any session number (C(gp_session_id)), that of somebody else, too. So a process is told by its pid. A number tells only
+any session number (gp_session_id), that of somebody else, too. So a process is told by its pid. A number tells only
 whose the processes on the segments are, and these are never those of a session in utility mode.
 """
 
@@ -40,10 +40,10 @@ class Identities:
     strays: frozenset[int] = frozenset()
 
     def owner(self, pid: int | None, number: int) -> int | None:
-        """The session that a lock belongs to, V(none) if none is listed.
+        """The session that a lock belongs to, None if none is listed.
 
         Args:
-            pid: Of the process on the coordinator, V(none) for one on a segment.
+            pid: Of the process on the coordinator, None for one on a segment.
             number: The session number beside the lock.
         """
         session = None if pid is None else self.session_of(pid)
@@ -51,7 +51,7 @@ class Identities:
         return self.bearers[number][0] if session is None and number in self.bearers else session
 
     def session_of(self, pid: int) -> int | None:
-        """The session that a process on the coordinator belongs to, V(none) if none is listed."""
+        """The session that a process on the coordinator belongs to, None if none is listed."""
         if pid in self.readers:
             return self.readers[pid]
         return pid if pid in self.sessions else None

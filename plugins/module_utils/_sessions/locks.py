@@ -85,7 +85,7 @@ def who_blocks_whom(
     """For each waiting session the sessions that it waits for.
 
     A session waits for those that hold the lock in a conflicting mode, and for those that queued for
-    it earlier in a conflicting mode, as C(pg_blocking_pids) counts. Locks of one session never
+    it earlier in a conflicting mode, as pg_blocking_pids counts. Locks of one session never
     conflict with each other.
 
     Args:

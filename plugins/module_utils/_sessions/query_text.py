@@ -27,7 +27,7 @@ def needed(max_length: int) -> int:
 
 
 def mask_passwords(text: str, said: bool = False) -> str:
-    """The text with each password, key and token that it names replaced by V(?).
+    """The text with each password, key and token that it names replaced by ?.
 
     Args:
         said: It is a message and not a statement, and the whole of it.
@@ -36,7 +36,7 @@ def mask_passwords(text: str, said: bool = False) -> str:
 
 
 def redact_literals(text: str) -> str:
-    """The text with each string and number replaced by V(?), and without comments, which may hold data."""
+    """The text with each string and number replaced by ?, and without comments, which may hold data."""
     return _safely(lambda: "".join(_redacted(text)))
 
 
@@ -64,7 +64,7 @@ def shown(text: str | None, max_length: int, redact: bool) -> str | None:
     """The query text as the result shows it.
 
     Args:
-        text: As the server has it, or V(none) where this role may not see it.
+        text: As the server has it, or None where this role may not see it.
         max_length: In characters; a longer text is cut and ends with three dots.
         redact: Replace literals, and leave comments out.
     """

@@ -116,7 +116,7 @@ class Scan:
 
     Attributes:
         spills: A value that the text names stands behind it.
-        names: The text ends with a name of a secret, as a literal that is a key does; V(sureness) says how surely.
+        names: The text ends with a name of a secret, as a literal that is a key does; sureness says how surely.
         loose: With white space behind that name.
         ends_in_value: The text ends with a value, which may go on behind it.
         roles: A statement about a role was begun in it.

@@ -123,7 +123,7 @@ class Selection:
 
     @property
     def too_slow(self) -> str | None:
-        """What to say if judging takes too long; V(none) if nothing in it can, for no expression of a user's is."""
+        """What to say if judging takes too long; None if nothing in it can, for no expression of a user's is."""
         return f"{' or '.join(self._expressions)}: {_TOO_SLOW}" if self._expressions else None
 
     def query_length(self, shown: int) -> int:
@@ -132,7 +132,7 @@ class Selection:
         return LONGEST + 1 if self._expressions else needed(shown)
 
     def why_not(self, backend: Backend) -> str | None:
-        """The option that leaves this record out, exclusions first, or V(none) if it is chosen."""
+        """The option that leaves this record out, exclusions first, or None if it is chosen."""
         for criterion in self.unwanted:
             if criterion.test(backend):
                 return criterion.option
@@ -147,7 +147,7 @@ class Selection:
 
 
 def parse(options: t.Mapping[str, t.Any]) -> Selection:
-    """The selection that these options describe; those that are V(none) or absent do not matter.
+    """The selection that these options describe; those that are None or absent do not matter.
 
     Raises:
         OptionError: A glob, address, regular expression, duration or number that cannot be used.

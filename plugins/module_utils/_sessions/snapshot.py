@@ -116,7 +116,7 @@ class LockRow:
 
     Attributes:
         session: mppsessionid.
-        pid: Of the process on the coordinator; V(none) for a lock on a segment.
+        pid: Of the process on the coordinator; None for a lock on a segment.
         writer: mppiswriter; on the coordinator, a session in utility mode is none, and no helper of a query.
     """
 
@@ -137,7 +137,7 @@ class LockTable:
     Attributes:
         rows: Each lock, and each wait for it.
         told: Of some processes, those that hold them up, as the engine itself tells.
-        problem: Why it is not known, or V(none).
+        problem: Why it is not known, or None.
     """
 
     rows: tuple[LockRow, ...] = ()
@@ -155,7 +155,7 @@ def read(cluster: Cluster, deadline: Deadline, with_locks: bool, query_length: i
         query_length: How many characters of each query text are wanted.
 
     Raises:
-        GpopsError: Any error of M(gpops.toolkit.gp_process_info)'s session.
+        GpopsError: Any error of gpops.toolkit.gp_process_info's session.
     """
     processes = _read_processes(cluster, deadline, max(query_length, len(_HIDDEN_QUERY) + 1))
     if not with_locks:

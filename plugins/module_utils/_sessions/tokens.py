@@ -47,7 +47,7 @@ class Token(t.NamedTuple):
     Attributes:
         inner: Where what is quoted or said begins.
         inner_end: Where it ends.
-        opening: What opens it, such as V(E') or a dollar tag.
+        opening: What opens it, such as E' or a dollar tag.
         closed: Whether its end is there.
         doubtful: Its end depends on how the session takes a backslash.
     """

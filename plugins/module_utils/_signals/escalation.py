@@ -64,7 +64,7 @@ class SignalPlan:
     """How to end sessions or statements.
 
     Attributes:
-        state: V(cancelled) or V(terminated).
+        state: cancelled or terminated.
         cancel_first: Cancel the running statements, then terminate who is left.
         grace_period: Seconds between the two, at the most.
         wait: Look until each victim is gone.
@@ -88,8 +88,8 @@ class Outcome:
     """What became of one victim.
 
     Attributes:
-        outcome: As M(gpops.toolkit.gp_backend) names it.
-        signalled: Whether a signal was sent, V(none) if that is unknown.
+        outcome: As gpops.toolkit.gp_backend names it.
+        signalled: Whether a signal was sent, None if that is unknown.
     """
 
     outcome: str
@@ -190,7 +190,7 @@ class _Run:
         return Outcome(REFUSED, error.message, self._was(victim), error.sqlstate)
 
     def _was(self, victim: Backend) -> bool | None:
-        """Whether it was signalled in this run, V(none) if that is unknown."""
+        """Whether it was signalled in this run, None if that is unknown."""
         return self._sent.get(victim.pid, False)
 
     def _may_have_hit(self, victims: t.Sequence[Backend]) -> None:

@@ -42,7 +42,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
         check_mode: Decide, and send nothing.
 
     Returns:
-        The result as M(gpops.toolkit.gp_backend) documents it, and warnings.
+        The result as gpops.toolkit.gp_backend documents it, and warnings.
 
     Raises:
         GpopsError: In plain words, with the whole result once something may have been signalled.

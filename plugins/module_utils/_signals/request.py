@@ -66,7 +66,7 @@ class Request:
     """What is asked for.
 
     Attributes:
-        records: The choice as it was seen before, or V(none): by the criteria.
+        records: The choice as it was seen before, or None: by the criteria.
         pids: Of the criteria; those that are no session are told of.
         session_ids: Likewise; those that several sessions bear are refused.
         message: For the victims.
@@ -156,7 +156,7 @@ def choose(
     """PURE: all sessions -> the verdict on each that was asked for, those that are gone included.
 
     Raises:
-        OptionError: O(session_ids) has a number that several sessions bear.
+        OptionError: session_ids has a number that several sessions bear.
     """
     early: list[Verdict] = []
     if request.records is None:

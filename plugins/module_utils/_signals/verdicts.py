@@ -3,7 +3,7 @@
 
 """PURE: chosen sessions -> which of them to signal, and why the others not. Private to the collection.
 
-The order is criteria, then victims, then protection, then the cap. So of V(victims=oldest) a protected one is
+The order is criteria, then victims, then protection, then the cap. So of victims=oldest a protected one is
 spared and nobody else is hit in its place.
 """
 
@@ -41,8 +41,8 @@ class Protection:
     """What may be signalled.
 
     Attributes:
-        state: V(cancelled) or V(terminated).
-        victims: V(all), V(oldest), V(newest) or V(all_but_oldest).
+        state: cancelled or terminated.
+        victims: all, oldest, newest or all_but_oldest.
         protected_users: Names or globs.
         protected_applications: Names or globs. Anybody can take any name, so they count of some users only.
         protected_application_users: Those users, beside superusers.
@@ -63,7 +63,7 @@ class Verdict:
 
     Attributes:
         backend: As it was seen.
-        outcome: Why it is not signalled, or V(none) if it is to be.
+        outcome: Why it is not signalled, or None if it is to be.
         reason: The same in words.
     """
 
@@ -89,7 +89,7 @@ class _Protected:
         self._is_trusted = names_test("protected_application_users", policy.protected_application_users)
 
     def reason(self, backend: Backend) -> str | None:
-        """Why this session is protected, or V(none)."""
+        """Why this session is protected, or None."""
         policy = self._policy
         if backend.usename is None:
             return _DROPPED if policy.protected_users or not policy.allow_superusers else None
@@ -203,7 +203,7 @@ def _record(number: int, record: t.Mapping[str, t.Any]) -> Backend:
 
 
 def still_there(record: Backend, now: Backend | None, state: str) -> Verdict | None:
-    """What became of a session that was seen before, or V(none) if it is the very same session and statement."""
+    """What became of a session that was seen before, or None if it is the very same session and statement."""
     if now is None:
         return Verdict(record, GONE, "the session has ended since it was seen")
     if record.backend_start is None or now.backend_start is None:

@@ -66,7 +66,7 @@ def _put(folder: private.Folder | None, name: str, content: str, mode: int, chec
 
 
 def folders_below(folder: str | None) -> list[str]:
-    """The option C(folder) as a name of a folder, or nothing."""
+    """The option folder as a name of a folder, or nothing."""
     if folder is None:
         return []
     if not folder:

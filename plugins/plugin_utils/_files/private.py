@@ -69,7 +69,7 @@ class Folder:
         return os.path.join(self.path, name)
 
     def read(self, name: str) -> tuple[bytes, int] | None:
-        """What is in the file, and its mode; V(none) if there is none.
+        """What is in the file, and its mode; None if there is none.
 
         Raises:
             OptionError: It is not to be trusted.
@@ -145,7 +145,7 @@ def made(option: str, path: str, below: t.Sequence[str] = ()) -> t.Iterator[Fold
 
 @contextlib.contextmanager
 def existing(option: str, path: str, below: t.Sequence[str] = ()) -> t.Iterator[Folder | None]:
-    """The same, but nothing is made; V(none) if it is not there."""
+    """The same, but nothing is made; None if it is not there."""
     with _folder(option, path, below, make=False) as found:
         yield found
 
@@ -198,7 +198,7 @@ def _walk(path: str, us: Us, make: bool, stack: contextlib.ExitStack) -> int | N
 
 
 def _link(name: str, parent: int, us: Us) -> str | None:
-    """Where a link leads that may be followed; V(none) if it is none."""
+    """Where a link leads that may be followed; None if it is none."""
     try:
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:

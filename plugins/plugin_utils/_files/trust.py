@@ -30,7 +30,7 @@ class Us:
 
     Attributes:
         uid: Our user.
-        groups: The groups that have no other member, see V(is_of_us_alone).
+        groups: The groups that have no other member, see is_of_us_alone.
     """
 
     uid: int
@@ -78,7 +78,7 @@ def is_of_us_alone(gid: int, uid: int, user: str, group: Group | None) -> bool:
 
 
 def folder_problem(folder: Entry, us: Us) -> str | None:
-    """Why we do not write in this folder or trust what lies in it, and what to do; or V(none)."""
+    """Why we do not write in this folder or trust what lies in it, and what to do; or None."""
     if stat.S_ISLNK(folder.mode):
         return "it is a link, which somebody could turn; name the folder itself"
     if not stat.S_ISDIR(folder.mode):
@@ -93,7 +93,7 @@ def folder_problem(folder: Entry, us: Us) -> str | None:
 
 
 def file_problem(file: Entry, us: Us) -> str | None:
-    """Why we do not trust what is in this file, or V(none)."""
+    """Why we do not trust what is in this file, or None."""
     if not stat.S_ISREG(file.mode):
         return "it is a link" if stat.S_ISLNK(file.mode) else "it is no file"
     if file.uid not in (us.uid, ROOT):
@@ -105,7 +105,7 @@ def file_problem(file: Entry, us: Us) -> str | None:
 
 
 def link_problem(link: Entry, parent: Entry, us: Us) -> str | None:
-    """Why we do not follow this link on the way to a folder, or V(none)."""
+    """Why we do not follow this link on the way to a folder, or None."""
     if link.uid not in (us.uid, ROOT) or parent.uid not in (us.uid, ROOT):
         return "there is a link of another user on the way to it"
     if not parent.mode & stat.S_ISVTX and _others_that_may_write(parent, us):
@@ -137,7 +137,7 @@ def file_name(text: str) -> str:
 
 
 def name_problem(name: str) -> str | None:
-    """Why a text that is meant as the name of a file is none, or V(none)."""
+    """Why a text that is meant as the name of a file is none, or None."""
     if name in ("", ".", ".."):
         return "it may be neither empty nor a folder"
     if re.search(r"[/\\\x00-\x1f\x7f]", name):

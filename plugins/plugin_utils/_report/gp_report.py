@@ -34,7 +34,7 @@ _RESULTS = ("processes", "groups", "remediation", "details")
 
 
 def write_now(options: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Write the report of this moment; see V(write)."""
+    """Write the report of this moment; see write."""
     return write(options, check_mode, dt.datetime.now(dt.timezone.utc))
 
 

@@ -35,7 +35,7 @@ def _shown(character: str) -> str:
 
 
 def shortened(value: t.Any, length: int) -> str:
-    """The value as a visible text of at most this length; nothing for V(None)."""
+    """The value as a visible text of at most this length; nothing for None."""
     if value is None:
         return ""
     # No character becomes less than one: what is beyond the length is cut anyway.

@@ -3,7 +3,7 @@
 
 """PURE: each runbook once: its policy, what it takes, and the words for it. Private to the collection.
 
-The role's argument_specs, the tasks files that are one policy, and the playbooks are made from this by C(make pages).
+The role's argument_specs, the tasks files that are one policy, and the playbooks are made from this by make pages.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Runbook:
         playbook: Its name, if it is not that of the entry point.
         own: Settings that are no options of gp_policy.
         required: Those that must be given.
-        task: Name of the task that is all of it; V(none) if its tasks file has several steps and is written by hand.
-        policy: What its policy is unless a setting says otherwise; V(none) if it has none of its own.
+        task: Name of the task that is all of it; None if its tasks file has several steps and is written by hand.
+        policy: What its policy is unless a setting says otherwise; None if it has none of its own.
         takes: Options of a maximum to reach, and limits: of these only what is named here.
         unless: Options of the policy that hold unless the setting before them is given.
         max_share: Its default for this option.

@@ -122,7 +122,8 @@ def names_imported(name: str, source: str) -> t.Iterator[str]:
     "name", [name for name, tree in CONTROLLER.items() if (ast.get_docstring(tree) or "").startswith("PURE")]
 )
 def test_what_is_pure_on_the_controller_does_no_io(name: str) -> None:
-    ahead, seen = [name], set()
+    ahead = [name]
+    seen: set[str] = set()
     while ahead:
         here = ahead.pop()
         if here in TREES:

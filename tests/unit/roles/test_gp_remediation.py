@@ -77,7 +77,7 @@ def test_the_options_of_the_module_are_all_known() -> None:
 
 @pytest.mark.parametrize("path", sorted(made()), ids=lambda path: path.name)
 def test_what_is_made_is_up_to_date(path: Path) -> None:
-    """C(make pages) writes it."""
+    """make pages writes it."""
     assert path.read_text(encoding="utf-8") == made()[path]
 
 

@@ -40,8 +40,8 @@ def wish(
     return plans.parse(databases, roles, **more)
 
 
-def plan(server: Server = AS_ADMIN, **wishes: t.Any) -> dict[str, Admission]:
-    return {target.subject.name: target.after for target in plans.plan(server, wish(**wishes)) if target.changes}
+def plan(server: Server = AS_ADMIN, **desired_state: t.Any) -> dict[str, Admission]:
+    return {target.subject.name: target.after for target in plans.plan(server, wish(**desired_state)) if target.changes}
 
 
 def limit(name: str, connection_limit: int) -> dict[str, t.Any]:
@@ -108,7 +108,7 @@ def test_superusers_keep_their_login_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "option"),
+    ("desired_state", "option"),
     [
         ({"roles": [{"name": "ops", "login": False}]}, "roles[0].login"),
         ({"roles": [limit("ops", 0)]}, "roles[0].connection_limit"),
@@ -116,16 +116,16 @@ def test_superusers_keep_their_login_unless_told_otherwise() -> None:
         ({"databases": [limit("dwh", 2)]}, "databases[0].connection_limit"),
     ],
 )
-def test_what_locks_out_who_asks(wishes: dict[str, t.Any], option: str) -> None:
+def test_what_locks_out_who_asks(desired_state: dict[str, t.Any], option: str) -> None:
     with pytest.raises(OptionError) as caught:
-        plan(SERVER, **wishes)
+        plan(SERVER, **desired_state)
     assert caught.value.message.startswith(f"{option}: this would lock you out: ")
     assert "allow_lockout: true" in caught.value.message
-    assert plan(SERVER, **wishes, allow_lockout=True)
+    assert plan(SERVER, **desired_state, allow_lockout=True)
 
 
 @pytest.mark.parametrize(
-    ("server", "wishes"),
+    ("server", "desired_state"),
     [
         (SERVER, {"databases": [limit("mart", 0)]}),
         (SERVER, {"databases": [limit("dwh", 3)]}),
@@ -133,8 +133,8 @@ def test_what_locks_out_who_asks(wishes: dict[str, t.Any], option: str) -> None:
         (AS_ADMIN, {"databases": [limit("*", 0)], "roles": [limit("gpadmin", 0)]}),
     ],
 )
-def test_what_locks_out_nobody_who_asks(server: Server, wishes: dict[str, t.Any]) -> None:
-    assert plan(server, **wishes)
+def test_what_locks_out_nobody_who_asks(server: Server, desired_state: dict[str, t.Any]) -> None:
+    assert plan(server, **desired_state)
 
 
 def test_more_room_is_no_lockout_even_if_it_is_too_little() -> None:
@@ -148,8 +148,8 @@ def test_the_login_role_comes_last() -> None:
     assert [target.subject.name for target in targets] == ["mart", "etl", "ops"]
 
 
-def said(**wishes: t.Any) -> list[str]:
-    wanted = wish(**wishes)
+def said(**desired_state: t.Any) -> list[str]:
+    wanted = wish(**desired_state)
     return plans.warnings(plans.plan(AS_ADMIN, wanted), wanted)
 
 
@@ -212,7 +212,7 @@ def test_what_was_changed_can_be_put_back(
 
 
 @pytest.mark.parametrize(
-    ("wishes", "roles", "words"),
+    ("desired_state", "roles", "words"),
     [
         ({"databases": [limit("mart", 1)]}, (), "a database takes its owner or a superuser"),
         (
@@ -229,6 +229,8 @@ def test_what_was_changed_can_be_put_back(
         ({"roles": [limit("gpadmin", 1)]}, ("mdb_admin",), "a superuser takes a superuser"),
     ],
 )
-def test_who_may_is_told_of_what_was_refused(wishes: dict[str, t.Any], roles: tuple[str, ...], words: str) -> None:
-    target = plans.plan(AS_ADMIN, wish(**wishes))[0]
+def test_who_may_is_told_of_what_was_refused(
+    desired_state: dict[str, t.Any], roles: tuple[str, ...], words: str
+) -> None:
+    target = plans.plan(AS_ADMIN, wish(**desired_state))[0]
     assert gp_admission.privilege(target, roles) == words

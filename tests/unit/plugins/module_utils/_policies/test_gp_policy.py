@@ -480,7 +480,7 @@ def test_who_comes_back_is_ended_until_the_rounds_are_over(run: Run) -> None:
     server = Server(session(1), returning=2)
     result, error = run(server, {"match_all": True, "quiet_for": "1h", "rounds": 2})
     assert error is not None
-    assert "2 rounds did not do" in column(result, "reason")[0]
+    assert "2 rounds were not enough" in column(result, "reason")[0]
     assert column(result, "relieved") == [False]
 
 

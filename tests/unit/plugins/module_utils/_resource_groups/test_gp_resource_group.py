@@ -123,8 +123,8 @@ def test_limits_are_shown_as_numbers_where_they_are() -> None:
 
 
 def test_one_group_or_a_list() -> None:
-    assert [wish.name for wish in gp_resource_group.understand(options(name="a", concurrency=1)).desired] == ["a"]
-    several = gp_resource_group.understand(options(groups=[{"name": "a", "state": "absent"}]))
+    assert [wish.name for wish in gp_resource_group.parse(options(name="a", concurrency=1)).desired] == ["a"]
+    several = gp_resource_group.parse(options(groups=[{"name": "a", "state": "absent"}]))
     assert [(wish.name, wish.present) for wish in several.desired] == [("a", False)]
 
 
@@ -134,7 +134,7 @@ def test_one_group_or_a_list() -> None:
 )
 def test_not_both(more: dict[str, t.Any], words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        gp_resource_group.understand(options(**more))
+        gp_resource_group.parse(options(**more))
     assert caught.value.message.startswith(words)
 
 

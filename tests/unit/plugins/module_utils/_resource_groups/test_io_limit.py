@@ -46,7 +46,7 @@ SHOWN = "1663:rbps=1000,wbps=1000,riops=max,wiops=max"
 
 @st.composite
 def meanings(draw: st.DrawFn) -> Meaning:
-    """Some tablespaces, or all of them, with limits; V(none) is no limit."""
+    """Some tablespaces, or all of them, with limits; None is no limit."""
     names = st.lists(st.sampled_from(sorted(NUMBERS)), min_size=1, max_size=3, unique=True)
     found: Meaning = {}
     for name in draw(st.one_of(st.just(["*"]), names)):

@@ -77,12 +77,12 @@ def groups(*more: Group, family: str = "gp6") -> dict[str, Group]:
     return {each.name: each for each in listed}
 
 
-def wishes(*entries: dict[str, t.Any], **task: t.Any) -> DesiredState:
+def desired_state(*entries: dict[str, t.Any], **task: t.Any) -> DesiredState:
     return desired.parse(entries, single=False, **task)
 
 
 def plan(*entries: dict[str, t.Any], now: t.Iterable[Group] = (), family: str = "gp6", **task: t.Any) -> Plan:
-    return plans.plan(groups(*now, family=family), wishes(*entries, **task), facts(family))
+    return plans.plan(groups(*now, family=family), desired_state(*entries, **task), facts(family))
 
 
 def words(step: Step) -> str:
@@ -180,7 +180,7 @@ def test_what_contradicts_itself_is_refused(
     entries: list[dict[str, t.Any]], task: dict[str, t.Any], option: str, said: str
 ) -> None:
     with pytest.raises(OptionError) as caught:
-        wishes(*entries, **task)
+        desired_state(*entries, **task)
     assert caught.value.result == {"option": option}
     assert said in caught.value.message
 
@@ -191,7 +191,7 @@ def test_purge_is_for_lists() -> None:
 
 
 def test_what_is_understood() -> None:
-    found = wishes(
+    found = desired_state(
         {"name": "a", "concurrency": 5, "cpuset": "3, 0-1,1", "io_limit": "x: rbps=5", "roles": ["r", "r"]},
         {"name": "A", "state": "present", "cpu_rate_limit": 5, "cpuset": "-1", "extra_options": {"new": 7, "z": "on"}},
         {"name": "b", "state": "absent"},
@@ -674,7 +674,7 @@ def test_our_own_role_is_not_moved_where_nothing_runs(
     now["default_group"] = group("default_group", concurrency="0")
     known = facts(role_group="mine")
     with pytest.raises(OptionError) as caught:
-        plans.plan(now, wishes(*entries, **task), known)
+        plans.plan(now, desired_state(*entries, **task), known)
     assert caught.value.result == {"option": option}
     assert "this would lock you out: your role 'ops' would go to group" in caught.value.message
-    assert plans.plan(now, wishes(*entries, allow_lockout=True, **task), known).steps
+    assert plans.plan(now, desired_state(*entries, allow_lockout=True, **task), known).steps

@@ -202,14 +202,14 @@ def _wishes(
     )
 
 
-def end_is_legal(engine: Engine, wishes: desired_states.DesiredState) -> bool:
+def end_is_legal(engine: Engine, desired_state: desired_states.DesiredState) -> bool:
     """Written down once more, with the model as the judge: put everything there at once, then touch each group."""
     profile = engine.profile
     groups = dict(engine.state.groups)
-    named = {desired.name: desired for desired in wishes.desired}
+    named = {desired.name: desired for desired in desired_state.desired}
     for name, group in engine.state.groups.items():
         if (name in named and not named[name].present) or (
-            wishes.purge and name not in named and group.oid not in BUILT_IN
+            desired_state.purge and name not in named and group.oid not in BUILT_IN
         ):
             del groups[name]
     for name, desired in named.items():
@@ -238,18 +238,18 @@ def as_stored(group: model.Group) -> model.Group:
     return replace(group, limits={**group.limits, "io_limit": normalised(group.limits["io_limit"])})
 
 
-def check(engine: Engine, wishes: desired_states.DesiredState, stop: int) -> None:
+def check(engine: Engine, desired_state: desired_states.DesiredState, stop: int) -> None:
     known = facts(engine.profile)
-    if not end_is_legal(engine, wishes):
+    if not end_is_legal(engine, desired_state):
         with pytest.raises(OptionError):
-            plans.plan(engine.groups(), wishes, known)
+            plans.plan(engine.groups(), desired_state, known)
         return
     try:
-        plan = plans.plan(engine.groups(), wishes, known)
+        plan = plans.plan(engine.groups(), desired_state, known)
     except OptionError as error:
         if WITHOUT_ORDER not in error.message:
             raise
-        check_deadlock(engine, wishes)
+        check_deadlock(engine, desired_state)
         return
     untouched = {name: group for name, group in engine.groups().items() if name not in plan.before}
     half_way = engine.copy()
@@ -259,17 +259,17 @@ def check(engine: Engine, wishes: desired_states.DesiredState, stop: int) -> Non
             half_way.play(step)
     expected = {**plan.after, **untouched}
     assert engine.groups() == {name: as_stored(group) for name, group in expected.items() if group is not None}
-    assert plans.plan(engine.groups(), wishes, known).steps == ()
+    assert plans.plan(engine.groups(), desired_state, known).steps == ()
     # A task that broke off is finished by the next one.
-    for step in plans.plan(half_way.groups(), wishes, known).steps:
+    for step in plans.plan(half_way.groups(), desired_state, known).steps:
         half_way.play(step)
     assert half_way.limits() == engine.limits()
 
 
-def check_deadlock(engine: Engine, wishes: desired_states.DesiredState) -> None:
+def check_deadlock(engine: Engine, desired_state: desired_states.DesiredState) -> None:
     """Nothing can be lent: nobody who is to have a percentage has more than one."""
     assert engine.profile.cpu_sums
-    for desired in wishes.desired:
+    for desired in desired_state.desired:
         if "cpu_rate_limit" in desired.limits and desired.name in engine.state.groups:
             now = engine.state.groups[desired.name].limits["cpu_rate_limit"]
             assert min(int(now), int(desired.limits["cpu_rate_limit"])) <= 1
@@ -282,8 +282,8 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 def test_plans_are_legal_complete_and_final(profile: Profile) -> None:
     @settings(max_examples=700, deadline=None)
     @given(engines(profile), wish_lists(profile), st.integers(0, 8))
-    def holds(engine: Engine, wishes: desired_states.DesiredState, stop: int) -> None:
-        check(engine, wishes, stop)
+    def holds(engine: Engine, desired_state: desired_states.DesiredState, stop: int) -> None:
+        check(engine, desired_state, stop)
 
     holds()
 

@@ -60,7 +60,7 @@ class Server:
         seed: Of all that happens by chance.
         churn: How likely something happens to a session at each step.
         answers: What the engine's functions return for a signal that was sent.
-        refuse: Numbers of sessions that may not be signalled; answered with V(false).
+        refuse: Numbers of sessions that may not be signalled; answered with False.
         forbid: Numbers of sessions that may not be signalled; answered with an error.
         break_at: The call, of all, at which the connection breaks; the server still does what it was told.
         stays_down: No new connection comes about after that.
