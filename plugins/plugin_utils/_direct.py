@@ -27,8 +27,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo, driver
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo, driver, list_text
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import MASK
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.interruption import Alarm, alarm_of_the_task
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import (
     INFINITY,
@@ -165,6 +166,10 @@ def prepare(
     shows_invocation: bool = True,
 ) -> Prepared:
     """Validate the options, as a module does."""
+    try:
+        arguments = list_text.prepared(arguments, definition.argument_spec)
+    except OptionError as error:
+        return Prepared(definition, {}, check_mode, {}, {"failed": True, "msg": visible(error.message)})
     validated = ArgumentSpecValidator(definition.argument_spec, mutually_exclusive=definition.mutually_exclusive)
     try:
         found = validated.validate(arguments)

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo, driver, login
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import conninfo, driver, list_text, login
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC, MUTUALLY_EXCLUSIVE
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import said, visible
@@ -73,6 +73,11 @@ class Outcome:
 class _Module(AnsibleModule):
     """A module of Ansible that tells no secret of connect_params, and does not end because of what it cannot log."""
 
+    def _load_params(self) -> None:
+        """Read the options, as people write them in text."""
+        super()._load_params()  # type: ignore[no-untyped-call]  # Ansible has no types
+        self.params = list_text.prepared(self.params, self.argument_spec)
+
     def log(self, msg: t.Any, log_args: t.Mapping[str, t.Any] | None = None) -> None:
         """Write to the log of the system, which takes no NUL characters."""
         arguments = {name: str(value) for name, value in (log_args or {}).items()}
@@ -99,6 +104,8 @@ def run_module(definition: Definition) -> None:
         )
     except OverflowError:  # Ansible converts .inf to a whole number and does not expect this
         _refuse(INFINITY)
+    except OptionError as error:
+        _refuse(error.message)
     except UnicodeEncodeError:  # nor does its log
         _refuse("an option has half of a surrogate pair, which is no text")
     # As at any other end, the server is left tidy.

@@ -22,7 +22,7 @@ def _with_limit_0(names: t.Iterable[str]) -> list[dict[str, t.Any]]:
 def closed(run: Run) -> list[dict[str, t.Any]]:
     """The databases as quiesce closes them."""
     usual = (run.runbook.policy or {})["databases"]
-    return _with_limit_0(settings.names(run.given.get("databases", usual)))
+    return _with_limit_0(settings.names("databases", run.given.get("databases", usual)))
 
 
 def noted_databases(run: Run) -> list[dict[str, t.Any]]:

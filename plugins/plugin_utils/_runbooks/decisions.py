@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.list_text import exactly
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import admission, conclusion, groups, settings
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
@@ -24,11 +25,11 @@ def policies(run: Run) -> list[t.Any]:
         return []
     fixed: dict[str, t.Any] = {}
     if "group" in runbook.own:
-        fixed["resource_groups"] = [settings.exactly(run.group)]
+        fixed["resource_groups"] = [exactly(run.group)]
     if runbook.name == "drain_group":
         fixed.update(states=list(groups.HOLDING), pids=groups.holders(run))
     if runbook.name == "offboard_role":
-        fixed["users"] = [settings.exactly(str(run.given["role"]))]
+        fixed["users"] = [exactly(str(run.given["role"]))]
     return [settings.own_policy(runbook, run.given, fixed)]
 
 
@@ -53,7 +54,7 @@ def _unconfirmed(run: Run) -> list[str]:
     if "confirm" not in run.runbook.own or (not run.enforces and "confirm" not in run.given):
         return []
     cluster = run.given["cluster"]
-    if cluster in settings.names(run.given.get("confirm")):
+    if cluster in settings.names("confirm", run.given.get("confirm")):
         return []
     return [f"gp_remediation_confirm: it must be the name of the cluster, {cluster}"]
 
@@ -110,7 +111,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "ended_badly": ended_badly,
     "enforces": lambda run: run.enforces,
     "failure": conclusion.failure,
-    "group_glob": lambda run: settings.exactly(run.group),
+    "group_glob": lambda run: exactly(run.group),
     "groups": lambda run: run.of("groups"),
     "holding": lambda _: list(groups.HOLDING),
     "html": conclusion.has_page,

@@ -8,10 +8,10 @@ A setting is a variable with the prefix gp_remediation_; here it stands without 
 
 from __future__ import annotations
 
-import glob
 import typing as t
 
 import yaml
+from ansible_collections.gpops.toolkit.plugins.module_utils._core import list_text
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS, Runbook
 
 PREFIX = "gp_remediation_"
@@ -106,16 +106,16 @@ def connection(given: t.Any) -> t.Any:
     return options or {}
 
 
-def names(value: t.Any) -> list[t.Any]:
-    """The names of a list, which -e name=value gives as text."""
-    if isinstance(value, str):
-        return [name.strip() for name in value.split(",")]
-    return list(value or [])
+def names(name: str, value: t.Any) -> list[t.Any]:
+    """The names of a setting that is a list, which a survey and -e name=value give as text.
 
-
-def exactly(name: str) -> str:
-    """A name as a glob that fits this one only."""
-    return glob.escape(name)
+    Raises:
+        OptionError: It is not what was meant.
+    """
+    found = list_text.entries(PREFIX + name, value) if isinstance(value, str) else list(value or [])
+    for each in found:
+        list_text.check_name(PREFIX + name, each)
+    return found
 
 
 def run_options(runbook: Runbook, given: Given) -> dict[str, t.Any]:
