@@ -66,6 +66,7 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import settings, steps
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.decisions import ANSWERS
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
@@ -82,6 +83,14 @@ def _plain(value: t.Any) -> t.Any:
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     return value
+
+
+def _settings(variables: Variables) -> t.Iterator[tuple[str, str]]:
+    """Each variable that is a setting, and its name without the prefix."""
+    for variable in variables:
+        name = variable[len(settings.PREFIX) :]
+        if variable.startswith(settings.PREFIX) and name not in settings.RESULTS:
+            yield variable, name
 
 
 class LookupModule(LookupBase):
@@ -103,10 +112,12 @@ class LookupModule(LookupBase):
             for step in steps.STEPS[runbook.name]
             if steps.REGISTERED + step.result in variables
         }
+        given = self._given(variables)
         connection = self._templated("gp_connection", variables)
         return Run(
             runbook=runbook,
-            given=self._given(variables),
+            given=given,
+            of_this_run=frozenset(self._of_this_run(variables) & set(given)),
             connection=None if connection is _OMITTED else connection,
             check_mode=bool(variables.get("ansible_check_mode")),
             results=steps.of_this_run(runbook.name, registered, failed_at),
@@ -120,15 +131,25 @@ class LookupModule(LookupBase):
         return _plain(value) if isinstance(value, t.Mapping) else self._templated(name, variables)
 
     def _given(self, variables: Variables) -> dict[str, t.Any]:
-        """The settings, without what is omitted. Those that no runbook knows count by their names."""
+        """The settings, without what is omitted or empty. Those that no runbook knows count by their names."""
         given: dict[str, t.Any] = {}
-        for variable in variables:
-            name = variable[len(settings.PREFIX) :]
-            if variable.startswith(settings.PREFIX) and name not in settings.RESULTS:
-                value = self._templated(variable, variables) if name in settings.SETTINGS else None
-                if value is not _OMITTED:
-                    given[name] = value
+        for variable, name in _settings(variables):
+            value = self._templated(variable, variables) if name in settings.SETTINGS else None
+            is_nothing = isinstance(value, str) and not value.strip() and name not in settings.TEXTS
+            if value is not _OMITTED and not is_nothing:
+                given[name] = value
         return given
+
+    def _of_this_run(self, variables: Variables) -> set[str]:
+        """The settings that do not stand in the inventory: extra variables, and those of the play and its tasks."""
+        extra = load_extra_vars(self._loader) if self._loader else {}
+        in_inventory = variables["hostvars"].raw_get(variables["inventory_hostname"])
+        return {
+            name
+            for variable, name in _settings(variables)
+            if variable in extra
+            or in_inventory.get(variable, settings.DEFAULTS.get(name, _OMITTED)) != variables[variable]
+        }
 
     def _templated(self, name: str, variables: Variables) -> t.Any:
         """The value of a variable; one at a time, for what is omitted would be missing in a list."""

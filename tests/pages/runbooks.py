@@ -188,7 +188,7 @@ def playbook(runbook: Runbook) -> str:
     """Its playbook."""
     command = f"ansible-playbook gpops.toolkit.{runbook.called} -i inventory {runbook.example}".rstrip()
     rows = [*_OF_EVERY_PLAYBOOK, *((settings.PREFIX + name, words) for name, words in runbook.shown)]
-    width = max(len(name) for name, _ in rows)
+    width = max(len(name) for name, _words_of in rows)
     table = "\n".join(f"# {name:{width}}  {words}" for name, words in rows)
     part = "" if runbook.name == "main" else f"\n        tasks_from: {runbook.name}"
     return f"""{HEAD.split("# Written", maxsplit=1)[0]}# {runbook.about}

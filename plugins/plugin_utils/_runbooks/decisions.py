@@ -35,7 +35,7 @@ def policies(run: Run) -> list[t.Any]:
 
 def problems(run: Run) -> list[str]:
     """Why these settings cannot be meant, or cannot be worked with."""
-    found = [*settings.problems(run.runbook, run.given), *_no_folders(run)]
+    found = [*settings.problems(run.runbook, run.given, run.of_this_run), *_no_folders(run)]
     return [*found, *groups.refusals(run), *admission.refusals(run), *_unconfirmed(run)]
 
 
@@ -113,7 +113,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "failure": conclusion.failure,
     "group_glob": lambda run: exactly(run.group),
     "groups": lambda run: run.of("groups"),
-    "holding": lambda _: list(groups.HOLDING),
+    "holding": lambda _run: list(groups.HOLDING),
     "html": conclusion.has_page,
     "line": conclusion.line,
     "name": lambda run: run.runbook.called,

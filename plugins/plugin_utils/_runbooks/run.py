@@ -25,6 +25,7 @@ class Run:
     Attributes:
         runbook: Which.
         given: Settings without their prefix.
+        of_this_run: The names of those that do not stand in the inventory.
         connection: What the variable gp_connection says.
         check_mode: Ansible's.
         results: What the steps so far have returned, a skipped one nothing.
@@ -37,6 +38,7 @@ class Run:
 
     runbook: Runbook
     given: t.Mapping[str, t.Any]
+    of_this_run: frozenset[str] = frozenset()
     connection: t.Any = None
     check_mode: bool = False
     results: t.Mapping[str, Result] = dataclasses.field(default_factory=dict)

@@ -8,14 +8,18 @@ A setting is a variable with the prefix gp_remediation_; here it stands without 
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import yaml
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import list_text
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS, Runbook
 
 PREFIX = "gp_remediation_"
 Given = t.Mapping[str, t.Any]
+_GLOBAL_FLAGS = re.compile(r"\A\(\?([aiLmsux]+)\)")
 
 # Options of gp_policy by what they are for a runbook; a unit test holds them to its own. They stand here in words, as
 # each worker of Ansible that asks for a setting would have to import the policies else.
@@ -88,6 +92,29 @@ CHOICE_OPTIONS = (
     "waits_for_modes",
     "why",
 )
+# Lists of who is spared: what is set everywhere holds together. Of the protections, with what is protected anyway.
+PROTECTED: t.Mapping[str, t.Sequence[str]] = {
+    "protected_application_users": (),
+    "protected_applications": ("gpbackup*", "gprestore*", "gpexpand*", "pg_dump*"),
+    "protected_users": ("gpadmin", "gpmon"),
+}
+EXCLUSIONS = tuple(name for name in CARE_OPTIONS if name.startswith("exclude_") and not name.endswith("_regex"))
+# All lists of names and the like, which may be text.
+LISTS = (
+    *EXCLUSIONS,
+    *PROTECTED,
+    "application_names",
+    "client_addresses",
+    "confirm",
+    "databases",
+    "pids",
+    "resource_groups",
+    "session_ids",
+    "states",
+    "users",
+    "waiting_for",
+    "waits_for_modes",
+)
 # The short name of victim_message, as gp_backend has it in a task.
 MESSAGE = "message"
 # Of the report of any runbook.
@@ -96,6 +123,12 @@ OWN_OPTIONS = tuple(sorted({name for runbook in RUNBOOKS.values() for name in ru
 SETTINGS = frozenset(
     (*RUN_OPTIONS, *GOAL_OPTIONS, *CARE_OPTIONS, *CHOICE_OPTIONS, MESSAGE, *REPORT_OPTIONS, *OWN_OPTIONS)
 )
+# Defaults of the role for settings that only some runbooks take.
+DEFAULTS: t.Mapping[str, t.Any] = {"drain_timeout": 60, "raise_by": 5, "restore": False}
+# They choose nothing and change nothing: a play may say them for all of its runbooks.
+_HARMLESS = {*RUN_OPTIONS, *CARE_OPTIONS, *REPORT_OPTIONS, MESSAGE, "allow_lockout", "confirm", "state_dir"}
+# Of these an empty text says something, or is refused in words.
+TEXTS = ("cluster", "group", MESSAGE, "report_dir", "role", "state_dir", "victim_message", "why")
 # What the role itself sets with the prefix.
 RESULTS = ("report", "result")
 
@@ -112,7 +145,10 @@ def names(name: str, value: t.Any) -> list[t.Any]:
     Raises:
         OptionError: It is not what was meant.
     """
-    found = list_text.entries(PREFIX + name, value) if isinstance(value, str) else list(value or [])
+    if isinstance(value, str):
+        found = list_text.entries(PREFIX + name, value)
+    else:
+        found = list(value) if isinstance(value, (list, tuple)) else [value] if value is not None else []
     for each in found:
         list_text.check_name(PREFIX + name, each)
     return found
@@ -127,25 +163,87 @@ def _message(given: Given) -> dict[str, t.Any]:
     return {"victim_message": given[MESSAGE]} if MESSAGE in given else {}
 
 
+def _care(given: Given) -> dict[str, t.Any]:
+    """What is set of whom to spare and how to end sessions."""
+    care = {**_message(given), **{name: given[name] for name in CARE_OPTIONS if name in given}}
+    for name, usual in PROTECTED.items():
+        if name in care:
+            found = names(name, care[name])
+            # An empty list is said on purpose: nobody.
+            care[name] = _together(usual, found) if found else []
+    return care
+
+
+def _together(*lists: t.Iterable[t.Any]) -> list[t.Any]:
+    return list(dict.fromkeys(name for one in lists for name in one))
+
+
 def own_policy(runbook: Runbook, given: Given, fixed: Given) -> dict[str, t.Any]:
     """The policy of a runbook: its own options, then those that are set, then those that are no choice."""
     policy: dict[str, t.Any] = {"name": runbook.called, **(runbook.policy or {})}
     for name, more in runbook.unless.items():
         if name not in given:
             policy.update(more)
-    taken = (*CARE_OPTIONS, *CHOICE_OPTIONS, *runbook.takes)
-    return {**policy, **_message(given), **{name: given[name] for name in taken if name in given}, **fixed}
+    taken = (*CHOICE_OPTIONS, *runbook.takes)
+    return {**policy, **_care(given), **{name: given[name] for name in taken if name in given}, **fixed}
 
 
 def with_care(policies: t.Any, given: Given) -> list[t.Any]:
-    """The policies that are given, each with what is set of whom to spare and how, where it says nothing itself."""
-    care = {**{name: given[name] for name in CARE_OPTIONS if name in given}, **_message(given)}
-    return [{**care, **each} for each in policies or []]
+    """The policies that are given, each with what is set of whom to spare and how.
+
+    What a policy says itself wins, but exclusions and protections of both hold together.
+    """
+    care = _care(given)
+    return [_both(care, each) if isinstance(each, t.Mapping) else each for each in policies or []]
 
 
-def problems(runbook: Runbook, given: Given) -> list[str]:
-    """Why these settings cannot be meant; a variable that no entry point knows is perhaps a slip in a protection."""
+def _both(care: Given, policy: Given) -> dict[str, t.Any]:
+    both = {**care, **policy}
+    for name in EXCLUSIONS:
+        if care.get(name) and policy.get(name):
+            both[name] = _together(names(name, care[name]), names(name, policy[name]))
+    for name, usual in PROTECTED.items():
+        if policy.get(name):
+            both[name] = _together(names(name, care.get(name, usual)), names(name, policy[name]))
+        elif care.get(name):
+            both[name] = care[name]
+    if care.get("exclude_query_regex") and policy.get("exclude_query_regex"):
+        both["exclude_query_regex"] = _either(care["exclude_query_regex"], policy["exclude_query_regex"])
+    if "allow_superusers" in care and "allow_superusers" in policy:
+        both["allow_superusers"] = all(_truth(each["allow_superusers"]) for each in (care, policy))
+    return both
+
+
+def _either(*expressions: str) -> str:
+    """One expression for both; flags at the beginning of one hold for that one."""
+    return "|".join(
+        _GLOBAL_FLAGS.sub(r"(?\1:", one) + ")" if _GLOBAL_FLAGS.match(one) else f"(?:{one})" for one in expressions
+    )
+
+
+def _truth(value: t.Any) -> bool:
+    return bool(boolean(value, strict=False))
+
+
+def takes(runbook: Runbook, name: str) -> bool:
+    """Whether a setting narrows or changes what the runbook does, or does no harm."""
+    if name in _HARMLESS or name in runbook.own:
+        return True
+    chooses = runbook.policy is not None and name in CHOICE_OPTIONS and name not in runbook.says_itself
+    return chooses or name in runbook.takes
+
+
+def problems(runbook: Runbook, given: Given, of_this_run: t.Collection[str] = ()) -> list[str]:
+    """Why these settings cannot be meant; a variable that no entry point knows is perhaps a slip in a protection.
+
+    Args:
+        runbook: The runbook.
+        given: All settings.
+        of_this_run: Those that do not stand in the inventory, so that they are meant for this run.
+    """
     found = [f"{PREFIX}{name}: no entry point knows this setting" for name in sorted(given) if name not in SETTINGS]
+    found += [problem for name in LISTS if name in given for problem in _list_problem(name, given[name])]
+    found += [f"{PREFIX}{name}: it is empty" for name in runbook.required if _is_empty(given.get(name))]
     if MESSAGE in given and "victim_message" in given:
         found.append(f"{PREFIX}{MESSAGE}: give either it or {PREFIX}victim_message, they are the same")
     found += [f"{PREFIX}{name}: {why}" for name, why in runbook.refuses.items() if name in given]
@@ -153,4 +251,26 @@ def problems(runbook: Runbook, given: Given) -> list[str]:
         found.append(f"{PREFIX}{runbook.one_of[0]}: give either it or {PREFIX}{runbook.one_of[1]}")
     if runbook.any_of and not any(name in given for name in runbook.any_of):
         found.append(f"{PREFIX}{runbook.any_of[0]}: give it, or {PREFIX}{runbook.any_of[1]}")
-    return found
+    return [*found, *_not_taken(runbook, of_this_run)]
+
+
+def _list_problem(name: str, value: t.Any) -> list[str]:
+    try:
+        names(name, value)
+    except OptionError as error:
+        return [error.message]
+    return []
+
+
+def _is_empty(value: t.Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _not_taken(runbook: Runbook, of_this_run: t.Collection[str]) -> list[str]:
+    others = [name for name in sorted(of_this_run) if name in SETTINGS and not takes(runbook, name)]
+    return [
+        f"{PREFIX}{name}: {runbook.called} does not take it, so it would narrow nothing, and it is given for this run. "
+        "Leave it out; in the inventory it may stand for other runbooks"
+        for name in others
+        if name not in runbook.refuses
+    ]

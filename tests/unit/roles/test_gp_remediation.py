@@ -75,6 +75,21 @@ def test_the_options_of_the_module_are_all_known() -> None:
     assert sorted(KINDS["run"]) == sorted(OF_THE_MODULE)
 
 
+def test_lists_are_those_of_the_module() -> None:
+    lists = {name for name, option in OF_A_POLICY.items() if option["type"] == "list" and option["elements"] != "dict"}
+    assert lists | {"confirm"} == set(settings.LISTS)
+    assert {name: OF_A_POLICY[name]["default"] for name in settings.PROTECTED} == {
+        name: list(names) for name, names in settings.PROTECTED.items()
+    }
+
+
+def test_defaults_of_the_role_are_not_given_for_a_run() -> None:
+    others = {PREFIX + name for runbook in RUNBOOKS.values() for name in settings.SETTINGS - set(runbook.own)}
+    found = {name[len(PREFIX) :]: value for name, value in DEFAULTS.items() if name in others}
+    harmful = {name: value for name, value in found.items() if not settings.takes(RUNBOOKS["main"], name)}
+    assert harmful == settings.DEFAULTS
+
+
 @pytest.mark.parametrize("path", sorted(made()), ids=lambda path: path.name)
 def test_what_is_made_is_up_to_date(path: Path) -> None:
     """make pages writes it."""

@@ -307,11 +307,12 @@ def test_the_work_grows_as_the_text_does(repeated: list[str], first: list[str]) 
     for times in (40, 160):
         text = " ".join(first) + "".join(repeated) * times
         budget = secrets.Budget(len(text))
+        # mypy knows no type of an argument that has a default only.
         work.append(
             [
-                calls(lambda text=text, budget=budget: secrets.without_secrets(text, budget=budget)),  # type: ignore[misc]  # mypy takes the default for an argument without type
-                calls(lambda text=text: secrets.without_secrets(text, said=True, cut=False)),  # type: ignore[misc]  # mypy takes the default for an argument without type
-                calls(lambda text=text: redact_literals(text)),  # type: ignore[misc]  # mypy takes the default for an argument without type
+                calls(lambda text=text, budget=budget: secrets.without_secrets(text, budget=budget)),  # type: ignore[misc]
+                calls(lambda text=text: secrets.without_secrets(text, said=True, cut=False)),  # type: ignore[misc]
+                calls(lambda text=text: redact_literals(text)),  # type: ignore[misc]
                 budget.spent,
             ]
         )

@@ -21,6 +21,10 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import (
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS
 
+NOT_ONE_NAME = (
+    "gp_remediation_exclude_users: 'a, b' has a comma; each entry is one name, and a glob such as [,] or [ ] stands for "
+    "such a character"
+)
 AT = dt.datetime(2026, 11, 22, 21, 50, 30, 123456, tzinfo=dt.UTC)
 USUAL = {"mode": "enforce", "cluster": "dwh", "html": False, "raise_by": 5, "restore": False}
 GUARDS_PASSED = [{"guard": "kill_switch", "passed": True, "reason": "it is off"}]
@@ -80,6 +84,35 @@ class TestPolicies:
     def test_who_restores_ends_nobody(self, runbook: str) -> None:
         assert decisions.policies(run_of(runbook, group="etl", restore="yes")) == []
 
+    @pytest.mark.parametrize(
+        ("own", "given", "option", "both"),
+        [
+            (["billy"], "sammy, otto", "exclude_users", ["sammy", "otto", "billy"]),
+            (["billy"], ["sammy"], "exclude_databases", ["sammy", "billy"]),
+            (["billy"], ["sammy"], "protected_users", ["gpadmin", "gpmon", "sammy", "billy"]),
+            ("billy", None, "protected_users", ["gpadmin", "gpmon", "billy"]),
+            ([], ["sammy"], "protected_users", ["gpadmin", "gpmon", "sammy"]),
+            ([], None, "protected_users", []),
+            ("a", ["b"], "protected_application_users", ["b", "a"]),
+            ("(?i)a", "b|c", "exclude_query_regex", "(?:b|c)|(?i:a)"),
+            (True, False, "allow_superusers", False),
+            (False, True, "allow_superusers", False),
+            (True, True, "allow_superusers", True),
+            (5, 9, "max_victims", 5),
+        ],
+    )
+    def test_exclusions_and_protections_hold_together(self, own: t.Any, given: t.Any, option: str, both: t.Any) -> None:
+        """Of the inventory, of the policy, and those that hold anyway; all else a policy says itself."""
+        settings_given = {} if given is None else {option: given}
+        (policy,) = decisions.policies(run_of("main", policies=[{"name": "a", option: own}], **settings_given))
+        assert policy[option] == both
+
+    def test_a_protection_of_the_inventory_spares_gpadmin_too(self) -> None:
+        (policy,) = decisions.policies(run_of("reap_idle_sessions", protected_users=["etl"]))
+        assert policy["protected_users"] == ["gpadmin", "gpmon", "etl"]
+        (policy,) = decisions.policies(run_of("reap_idle_sessions", protected_users=[]))
+        assert policy["protected_users"] == []
+
     def test_policies_get_what_is_set_of_care(self) -> None:
         given = [{"name": "a"}, {"name": "b", "max_victims": 1}]
         assert decisions.policies(run_of("main", policies=given, max_victims=9, message="bye")) == [
@@ -95,9 +128,9 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("runbook", "given", "problem"),
         [
-            ("main", {"protected_user": None}, "gp_remediation_protected_user: no entry point knows this setting"),
+            ("triage", {"protected_user": None}, "gp_remediation_protected_user: no entry point knows this setting"),
             (
-                "main",
+                "triage",
                 {"message": "a", "victim_message": "b"},
                 "gp_remediation_message: give either it or gp_remediation_victim_message, they are the same",
             ),
@@ -128,10 +161,46 @@ class TestProblems:
                 "gp_remediation_confirm: it must be the name of the cluster, dwh",
             ),
             ("terminate_all_sessions", {}, "gp_remediation_confirm: it must be the name of the cluster, dwh"),
+            ("main", {}, "gp_remediation_policies: it is empty"),
+            ("offboard_role", {"role": " "}, "gp_remediation_role: it is empty"),
+            (
+                "reap_idle_sessions",
+                {"exclude_users": ["a, b"]},
+                NOT_ONE_NAME,
+            ),
         ],
     )
     def test_what_cannot_be_meant_is_named(self, runbook: str, given: dict[str, t.Any], problem: str) -> None:
         assert decisions.problems(run_of(runbook, **given)) == [problem]
+
+    @pytest.mark.parametrize(
+        ("runbook", "name"),
+        [
+            ("terminate_all_sessions", "role"),
+            ("cancel_long_queries", "group"),
+            ("reap_idle_sessions", "role"),
+            ("main", "users"),
+            ("main", "pids"),
+            ("main", "min_state_age"),
+            ("reap_idle_sessions", "policies"),
+            ("reap_idle_sessions", "max_held_up"),
+            ("reap_idle_sessions", "restore"),
+            ("reopen", "databases"),
+            ("drain_group", "pids"),
+            ("offboard_role", "users"),
+        ],
+    )
+    def test_what_is_given_for_this_run_is_taken_or_refused(self, runbook: str, name: str) -> None:
+        given: dict[str, t.Any] = {"group": "etl", "role": "billy", "policies": [], "confirm": "dwh", name: "x"}
+        usual = run_of(runbook, **given)
+        assert decisions.problems(usual) == []
+        (problem,) = decisions.problems(Run(**{**vars(usual), "of_this_run": frozenset([name])}))
+        assert problem.startswith(f"gp_remediation_{name}: {usual.runbook.called} does not take it")
+
+    @pytest.mark.parametrize("name", ["state_dir", "exclude_users", "report_dir", "confirm", "max_victims", "windows"])
+    @pytest.mark.parametrize("runbook", sorted(RUNBOOKS))
+    def test_what_spares_or_writes_down_may_be_said_to_all(self, runbook: str, name: str) -> None:
+        assert settings.takes(RUNBOOKS[runbook], name)
 
     @pytest.mark.parametrize("given", [{"confirm": "test, dwh"}, {"confirm": ["dwh"]}, {"mode": "report"}])
     def test_the_name_of_the_cluster_confirms(self, given: dict[str, t.Any]) -> None:
@@ -273,7 +342,7 @@ class TestNotes:
 class TestQuiesce:
     @pytest.mark.parametrize(
         ("given", "names"),
-        [({}, ["*"]), ({"databases": "one, two"}, ["one", "two"]), ({"databases": ["a,b"]}, ["a,b"])],
+        [({}, ["*"]), ({"databases": "one, two"}, ["one", "two"]), ({"databases": ["[ab]*"]}, ["[ab]*"])],
     )
     def test_databases_are_closed(self, given: dict[str, t.Any], names: list[str]) -> None:
         closed = admission.closed(run_of("quiesce", **given))
