@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.list_text import exactly
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.option_types import names_test
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import settings
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
@@ -25,14 +27,29 @@ def closed(run: Run) -> list[dict[str, t.Any]]:
     return _with_limit_0(settings.names("databases", run.given.get("databases", usual)))
 
 
+def _asked_for(run: Run) -> list[dict[str, t.Any]]:
+    """What of the note is to be put back: all, or the databases that are named."""
+    if "databases" not in run.given:
+        return run.noted
+    fits = names_test("databases", settings.names("databases", run.given["databases"]))
+    return [item for item in run.noted if fits(item["name"])]
+
+
 def noted_databases(run: Run) -> list[dict[str, t.Any]]:
-    """The databases of the note, so that a plan shows what their limits are now."""
-    return _with_limit_0(item["name"] for item in run.noted)
+    """The databases to open, so that a plan shows what their limits are now."""
+    return _with_limit_0(exactly(item["name"]) for item in _asked_for(run))
 
 
 def back(run: Run) -> dict[str, list[t.Any]]:
     """What of the note to put back, and what to leave because somebody changed it since."""
-    return _restore_note.put_back(run.noted, run.of("plan").get("databases", []))
+    found = _restore_note.put_back(_asked_for(run), run.of("plan").get("databases", []))
+    return {**found, "wanted": [{**each, "name": exactly(each["name"])} for each in found["wanted"]]}
+
+
+def kept(run: Run) -> list[dict[str, t.Any]]:
+    """What of the note stays noted."""
+    asked_for = _asked_for(run)
+    return [item for item in run.noted if item not in asked_for]
 
 
 def who_stays(run: Run) -> list[str]:
@@ -53,7 +70,11 @@ def ended_badly(ended: t.Mapping[str, t.Any]) -> bool:
 def refusals(run: Run) -> list[str]:
     """Why there is nothing to reopen."""
     note = run.note_file
-    if run.runbook.name != "reopen" or note.get("exists", True):
+    if run.runbook.name != "reopen":
         return []
+    if note.get("exists", True):
+        if not run.noted or _asked_for(run):
+            return []
+        return [f"gp_remediation_databases: none of them is noted; noted are {', '.join(i['name'] for i in run.noted)}"]
     why = "so what quiesce changed is not known here; gpops.toolkit.gp_admission sets connection limits"
     return [f"gp_remediation_state_dir: there is no {note['path']}, {why}"]

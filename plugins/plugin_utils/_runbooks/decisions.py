@@ -68,11 +68,21 @@ def note_looks(run: Run) -> list[dict[str, str]]:
 def note(run: Run) -> dict[str, t.Any]:
     """What to note before the change that was planned."""
     plan = run.of("plan")
+    return _note(run, _restore_note.remember(run.noted, plan.get("groups") or plan.get("databases") or []))
+
+
+def note_kept(run: Run) -> dict[str, t.Any]:
+    """The note of what is not put back yet; nothing if all is."""
+    kept = admission.kept(run)
+    return {**_note(run, kept), **run.note, "changes": kept} if kept else {}
+
+
+def _note(run: Run, changes: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     return {
         "since": run.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "cluster": run.given["cluster"],
         "runbook": run.runbook.name,
-        "changes": _restore_note.remember(run.noted, plan.get("groups") or plan.get("databases") or []),
+        "changes": changes,
     }
 
 
@@ -119,6 +129,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "name": lambda run: run.runbook.called,
     "not_ended": groups.not_ended,
     "note": note,
+    "note_kept": note_kept,
     "note_looks": note_looks,
     "note_name": lambda run: run.note_name,
     "noted_databases": admission.noted_databases,

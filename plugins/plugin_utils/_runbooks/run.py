@@ -86,11 +86,14 @@ class Run:
         return t.cast("Result", looks[-1])
 
     @property
+    def note(self) -> dict[str, t.Any]:
+        """The whole note."""
+        return dict(json.loads(self.note_file["content"])) if self.note_file.get("exists") else {}
+
+    @property
     def noted(self) -> list[dict[str, t.Any]]:
         """The changes in the note."""
-        if not self.note_file.get("exists"):
-            return []
-        return list(json.loads(self.note_file["content"])["changes"])
+        return list(self.note.get("changes", []))
 
     @property
     def ended(self) -> Result:

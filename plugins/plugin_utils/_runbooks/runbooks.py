@@ -495,8 +495,12 @@ _ALL = (
         description=(
             "Puts back the connection limits that the entry point quiesce noted, but none that somebody changed since.",
         ),
-        shown=(("state_dir", "where quiesce noted the limits (default: ~/.local/state/gpops)"),),
-        own=("state_dir",),
+        shown=(
+            ("databases", "which of those that are noted (default: all)"),
+            ("state_dir", "where quiesce noted the limits (default: ~/.local/state/gpops)"),
+        ),
+        own=("databases", "state_dir"),
+        words={"databases": "Of those that are noted, open these only, each exact or a glob. The others stay noted."},
     ),
     Runbook(
         name="cancel_session",

@@ -125,8 +125,9 @@ SETTINGS = frozenset(
 )
 # Defaults of the role for settings that only some runbooks take.
 DEFAULTS: t.Mapping[str, t.Any] = {"drain_timeout": 60, "raise_by": 5, "restore": False}
-# They choose nothing and change nothing: a play may say them for all of its runbooks.
-_HARMLESS = {*RUN_OPTIONS, *CARE_OPTIONS, *REPORT_OPTIONS, MESSAGE, "allow_lockout", "confirm", "state_dir"}
+# They choose nobody: a play may say them for all of its runbooks.
+_HOW = ("allow_lockout", "batch", "confirm", "match_all", "quiet_for", "rounds", "state_dir", "why")
+_HARMLESS = {*RUN_OPTIONS, *CARE_OPTIONS, *REPORT_OPTIONS, MESSAGE, *_HOW}
 # Of these an empty text says something, or is refused in words.
 TEXTS = ("cluster", "group", MESSAGE, "report_dir", "role", "state_dir", "victim_message", "why")
 # What the role itself sets with the prefix.

@@ -88,6 +88,7 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
         Step("See what the limits are now", "plan"),
         Step("Open the databases", "restored"),
         Step("Take the note away"),
+        Step("Keep the note of the others"),
     ),
 }
 

@@ -22,8 +22,8 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS
 
 NOT_ONE_NAME = (
-    "gp_remediation_exclude_users: 'a, b' has a comma; each entry is one name, and a glob such as [,] or [ ] stands for "
-    "such a character"
+    "gp_remediation_exclude_users: 'a, b' has a comma; each entry is one name, and a glob such as [,] or [ ] stands "
+    "for such a character"
 )
 AT = dt.datetime(2026, 11, 22, 21, 50, 30, 123456, tzinfo=dt.UTC)
 USUAL = {"mode": "enforce", "cluster": "dwh", "html": False, "raise_by": 5, "restore": False}
@@ -185,7 +185,7 @@ class TestProblems:
             ("reap_idle_sessions", "policies"),
             ("reap_idle_sessions", "max_held_up"),
             ("reap_idle_sessions", "restore"),
-            ("reopen", "databases"),
+            ("reopen", "users"),
             ("drain_group", "pids"),
             ("offboard_role", "users"),
         ],
@@ -371,6 +371,36 @@ class TestQuiesce:
         result = conclusion.result(run_of("quiesce", {"ended": ended, "change": change}))
         assert result["done"] == ["sent: ALTER DATABASE db CONNECTION LIMIT 0", "protected and stay: process 7"]
         assert result["changed"]
+
+
+class TestReopen:
+    NOTED: t.ClassVar = [
+        {"name": name, "before": {"connection_limit": limit}, "set": {"connection_limit": 0}}
+        for name, limit in (("we[ird]db", 4), ("star*db", -1), ("starXdb", 7))
+    ]
+    NOW: t.ClassVar = [{"name": item["name"], "before": {"connection_limit": 0}} for item in NOTED]
+
+    def test_names_are_names(self) -> None:
+        run = run_of("reopen", {"noted": noted(*self.NOTED), "plan": {"databases": self.NOW}})
+        names = ["we[[]ird]db", "star[*]db", "starXdb"]
+        assert [each["name"] for each in admission.noted_databases(run)] == names
+        limits = [(each["name"], each["connection_limit"]) for each in admission.back(run)["wanted"]]
+        assert limits == list(zip(names, [4, -1, 7], strict=True))
+        assert decisions.note_kept(run) == {}
+
+    def test_some_may_be_opened(self) -> None:
+        run = run_of(
+            "reopen", {"noted": noted(*self.NOTED), "plan": {"databases": self.NOW}}, databases="star[*]db, nobody"
+        )
+        assert [each["name"] for each in admission.back(run)["wanted"]] == ["star[*]db"]
+        assert [item["name"] for item in decisions.note_kept(run)["changes"]] == ["we[ird]db", "starXdb"]
+        assert decisions.problems(run) == []
+
+    def test_one_that_is_not_noted_is_refused(self) -> None:
+        run = run_of("reopen", {"noted": noted(*self.NOTED)}, databases=["other"])
+        assert decisions.problems(run) == [
+            "gp_remediation_databases: none of them is noted; noted are we[ird]db, star*db, starXdb"
+        ]
 
 
 class TestConclusion:
