@@ -10,7 +10,9 @@ import json
 import typing as t
 from pathlib import Path
 
+import pytest
 from integration.cluster import Client, Cluster, Scene, eventually
+from integration.conftest import EXTERNAL, FAMILIES
 from integration.playbook import play
 from psycopg2 import sql
 
@@ -58,6 +60,11 @@ class Run:
     def victims(self) -> set[int]:
         """The processes that were signalled or would be."""
         return {one["pid"] for one in self.report["remediation"].get("victims", []) if one["signalled"]}
+
+
+def on(family: str) -> pytest.MarkDecorator:
+    """Where the engine does not matter: one embedded family, or the cluster of the environment."""
+    return pytest.mark.parametrize("cluster", FAMILIES if EXTERNAL else [family], indirect=True, scope="session")
 
 
 def run(runbook: str, cluster: Cluster, tmp_path: Path, mode: str, **settings: t.Any) -> Run:

@@ -19,9 +19,8 @@ import pytest
 import yaml
 from integration import runbooks
 from integration.cluster import Cluster, Scene, eventually
-from integration.conftest import EXTERNAL, FAMILIES
 from integration.playbook import play, succeeded
-from integration.runbooks import Situation, check_victims, fingerprint, is_there, run
+from integration.runbooks import Situation, check_victims, fingerprint, is_there, on, run
 from integration.test_playbooks import ROOT
 
 ALWAYS = ["00:00-24:00"]
@@ -32,11 +31,6 @@ def never() -> list[str]:
     """A time window that is not now."""
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
     return [f"{later:%H}:00-{later:%H}:30"]
-
-
-def on(family: str) -> pytest.MarkDecorator:
-    """Where the engine does not matter: one embedded family, or the cluster of the environment."""
-    return pytest.mark.parametrize("cluster", FAMILIES if EXTERNAL else [family], indirect=True, scope="session")
 
 
 def check_report(scene: Scene, runbook: str, situation: Situation, tmp_path: Path) -> None:
