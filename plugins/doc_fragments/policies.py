@@ -58,7 +58,8 @@ limits:
       elements: str
     min_query_age:
       description:
-        - A statement that runs at least this long is chosen; in seconds, or as V(90s), V(15m), V(2h), V(1d).
+        - A statement that runs at least this long is chosen; in seconds, or as V(90s), V(15m), V(2h), V(1d). It counts
+          from when the statement came; O(policies[].exclude_waiting_for) leaves out what waits.
           Without it the entry exempts those that it fits.
       type: str
 max_held_up:

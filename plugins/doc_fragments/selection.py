@@ -114,6 +114,7 @@ options:
     description:
       - Age of the running statement at least, in seconds, or as V(90s), V(15m), V(2h), V(1d). A session that
         runs no statement does not match; for those see O(min_state_age).
+      - It counts from when the statement came, so also what it waited for a lock or a slot. See O(exclude_waiting_for).
     type: str
   min_state_age:
     description:
@@ -162,6 +163,18 @@ options:
         rest is unknown.
       - As everybody can write any text, this spares whoever wants to be spared.
     type: str
+  exclude_waiting_for:
+    description:
+      - Leave out sessions that wait for this. V(any) is any wait that C(waiting_reason) knows.
+      - What waits for a lock or a slot does not run, though its statement has begun and its O(min_query_age) counts.
+    type: list
+    elements: str
+    choices:
+      - lock
+      - resource_group
+      - resource_queue
+      - replication
+      - any
 notes:
   - Criteria are combined with AND, the entries of a list with OR, and an exclusion always wins.
   - An option that is not given does not matter. An empty list matches nothing, so that a list that came out empty

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from integration import runbooks
-from integration.cluster import Client, Scene
+from integration.cluster import Client, Scene, eventually
 from integration.playbook import output, play, succeeded
-from integration.runbooks import fingerprint, is_there, on
+from integration.runbooks import fingerprint, is_there, on, run
 
 NAME = runbooks.NAME
 
@@ -122,10 +122,14 @@ def test_an_entry_that_is_several_is_refused(direct: bool, scene: Scene, tmp_pat
 def test_databases_as_text_are_closed_and_emptied_alike(scene: Scene, tmp_path: Path) -> None:
     cluster = scene.cluster
     text = f"{cluster.database}, {cluster.plain_database}"
-    done = play("gpops.toolkit.quiesce", cluster, tmp_path, *extra(databases=text, mode="report"))
-    said = " ".join(succeeded(done).split())
-    for name in (cluster.database, cluster.plain_database):
-        assert f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT 0' in said.replace("\\", "")
+    told = run("quiesce", cluster, tmp_path, "report", databases=text)
+    assert told.code == 0, told.out
+    done = " ".join(told.report["remediation"]["done"])
+    assert all(name in done for name in (cluster.database, cluster.plain_database)), done
+    assert set(told.report["remediation"]["details"]["plan"]["diff"]["after"]["databases"]) == {
+        cluster.database,
+        cluster.plain_database,
+    }
 
 
 @on("gp6")
@@ -147,3 +151,16 @@ def test_nothing_as_text_is_not_given(scene: Scene, tmp_path: Path) -> None:
     done = play("gpops.toolkit.reap_idle_sessions", scene.cluster, tmp_path, *extra(**ENDS_IDLE, **empty))
     succeeded(done)
     assert not is_there(scene, one)
+
+
+@pytest.mark.parametrize(("more", "spared"), [({}, True), ({"exclude_waiting_for": []}, False)])
+def test_what_waits_has_not_run_for_long(more: dict[str, t.Any], spared: bool, scene: Scene, tmp_path: Path) -> None:
+    """A statement that waits for a lock is not the one that runs for longer than it may."""
+    cluster = scene.cluster
+    _holder, waiter = scene.jam()
+    running = scene.client(cluster.other).start(runbooks.SLEEP)
+    scene.state(running, "active")
+    settings = {"min_query_age": "0", "application_names": [NAME, "waiter"], "mode": "enforce", **more}
+    succeeded(play("gpops.toolkit.cancel_long_queries", cluster, tmp_path, *extra(**settings)))
+    eventually(running.is_done, "the statement that runs is cancelled")
+    assert waiter.is_done() is not spared

@@ -48,6 +48,7 @@ _TOO_SLOW = (
 LEAST_SECONDS = 1.0
 ANY_WAIT = "any"
 LOCAL = "local"
+_WAITS = (LOCK_WAIT, GROUP_WAIT, QUEUE_WAIT, REPLICATION_WAIT, ANY_WAIT)
 
 _STRINGS: dict[str, t.Any] = {"type": "list", "elements": "str"}
 _INTEGERS: dict[str, t.Any] = {"type": "list", "elements": "int"}
@@ -61,7 +62,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "resource_groups": _STRINGS,
     "client_addresses": _STRINGS,
     "states": dict(_STRINGS, choices=list(STATES)),
-    "waiting_for": dict(_STRINGS, choices=[LOCK_WAIT, GROUP_WAIT, QUEUE_WAIT, REPLICATION_WAIT, ANY_WAIT]),
+    "waiting_for": dict(_STRINGS, choices=list(_WAITS)),
     "waits_for_modes": dict(_STRINGS, choices=list(MODES)),
     "query_regex": {"type": "str"},
     "min_session_age": {"type": "str"},
@@ -76,6 +77,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "exclude_resource_groups": _STRINGS,
     "exclude_client_addresses": _STRINGS,
     "exclude_query_regex": {"type": "str"},
+    "exclude_waiting_for": dict(_STRINGS, choices=list(_WAITS)),
 }
 
 _Test = t.Callable[[Backend], bool]
@@ -170,9 +172,10 @@ def _needs_locks(options: t.Mapping[str, t.Any]) -> bool:
     if options.get("blocking") is not None or options.get("waits_for_modes") is not None:
         return True
     # A wait for a slot or for replication shows in the process list.
-    if options.get("waiting_for") is not None:
-        return not set(options["waiting_for"]) <= {GROUP_WAIT, REPLICATION_WAIT}
-    return options.get("min_wait_age") is not None
+    waits = [*(options.get("waiting_for") or ()), *(options.get("exclude_waiting_for") or ())]
+    if not set(waits) <= {GROUP_WAIT, REPLICATION_WAIT}:
+        return True
+    return options.get("min_wait_age") is not None and options.get("waiting_for") is None
 
 
 def _criterion(option: str, value: t.Any) -> _Test:
@@ -185,7 +188,7 @@ def _criterion(option: str, value: t.Any) -> _Test:
     if option == "states":
         return lambda backend: backend.state in value
     if option == "waiting_for":
-        return lambda backend: bool(backend.waiting) and (ANY_WAIT in value or backend.waiting_reason in value)
+        return lambda backend: bool(backend.waiting) and _waits_for(backend, value)
     if option == "waits_for_modes":
         return lambda backend: bool(set(backend.waits_for_modes or ()).intersection(value))
     if option == "blocking":
@@ -196,7 +199,16 @@ def _criterion(option: str, value: t.Any) -> _Test:
     return lambda backend: not _unseen(backend, field) and test(getattr(backend, field))
 
 
+def _waits_for(backend: Backend, reasons: t.Collection[str]) -> bool:
+    return ANY_WAIT in reasons or backend.waiting_reason in reasons
+
+
 def _exclusion(option: str, value: t.Any) -> _Test:
+    if option == "exclude_waiting_for":
+        # Whether a session waits that this role may not see is unknown.
+        return lambda backend: (
+            bool(value) and (backend.waiting is None or (bool(backend.waiting) and _waits_for(backend, value)))
+        )
     field, test = _value_test(option, option[len("exclude_") :], value)
     if not value:
         return lambda _backend: False

@@ -150,6 +150,7 @@ _ALL = (
         short="Cancel long statements",
         description=(
             "Cancels statements that run for longer than they may. The sessions stay.",
+            "What waits for a lock or a slot is left, see O(gp_remediation_exclude_waiting_for).",
             (
                 "With O(gp_remediation_limits) the default of O(gp_remediation_min_query_age) does not "
                 "hold; if both are given, both must be met."
@@ -164,6 +165,7 @@ _ALL = (
         policy={
             "why": "The statement has run for longer than it may",
             "state": "cancelled",
+            "exclude_waiting_for": ["lock", "resource_group", "resource_queue"],
         },
         unless={"limits": {"min_query_age": "1h"}},
     ),

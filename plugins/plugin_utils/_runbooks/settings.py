@@ -55,6 +55,7 @@ CARE_OPTIONS = (
     "exclude_query_regex",
     "exclude_resource_groups",
     "exclude_users",
+    "exclude_waiting_for",
     "grace_period",
     "ignore_survivors",
     "max_victims",
@@ -168,7 +169,7 @@ def _care(given: Given) -> dict[str, t.Any]:
     """What is set of whom to spare and how to end sessions."""
     care = {**_message(given), **{name: given[name] for name in CARE_OPTIONS if name in given}}
     for name, usual in PROTECTED.items():
-        if name in care:
+        if care.get(name) is not None:
             found = names(name, care[name])
             # An empty list is said on purpose: nobody.
             care[name] = _together(usual, found) if found else []
@@ -206,7 +207,7 @@ def _both(care: Given, policy: Given) -> dict[str, t.Any]:
     for name, usual in PROTECTED.items():
         if policy.get(name):
             both[name] = _together(names(name, care.get(name, usual)), names(name, policy[name]))
-        elif care.get(name):
+        elif care.get(name):  # an empty list of a policy takes nothing away
             both[name] = care[name]
     if care.get("exclude_query_regex") and policy.get("exclude_query_regex"):
         both["exclude_query_regex"] = _either(care["exclude_query_regex"], policy["exclude_query_regex"])

@@ -21,6 +21,9 @@ parser: t.Any = importlib.import_module("re._parser")
 # Of the operator, who writes the options, or of Ansible.
 OPERATORS = {
     "_admission.plan._GLOB_CHARACTER",
+    "_core.list_text._AFTER_A_TIME",
+    "_core.list_text._ENTRY",
+    "_core.list_text._IN_BRACKETS",
     "_core.login_settings._WORD",
     "_core.option_types._DURATION",
     "_policies.guards._WINDOW",
@@ -32,6 +35,7 @@ OPERATORS = {
     "_resource_groups.options.INTEGER",
     "_resource_groups.order.INTEGER",
     "_runbooks.decisions._FOLDER_OPTION",
+    "_runbooks.settings._GLOBAL_FLAGS",
     "_signals.verdicts._START",
 }
 # Of users, or of a server that may be anybody's.
@@ -75,6 +79,8 @@ OTHERS = {
 # Those that are made or used in a function, and how they are held.
 IN_FUNCTIONS = {
     "_core.hints.advice_for_connect": "of a server, of whose text the beginning is looked at",
+    "_core.list_text.check_name": "of the operator",
+    "_core.list_text.exactly": "of the operator, or a name",
     "_core.login_settings._escaped": "of the operator",
     "_core.login_settings.settings_in": "of the operator",
     "_core.option_types._glob": "of the operator, over names, which have 63 bytes at most",

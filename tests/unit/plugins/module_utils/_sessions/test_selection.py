@@ -87,6 +87,7 @@ VALUES: dict[str, st.SearchStrategy[t.Any]] = {
     "exclude_resource_groups": name_lists,
     "exclude_client_addresses": st.lists(st.sampled_from(NETWORKS), max_size=3),
     "exclude_query_regex": st.sampled_from(REGEXES),
+    "exclude_waiting_for": st.lists(st.sampled_from(["lock", "resource_group", "replication", "any"]), max_size=2),
 }
 
 
@@ -130,6 +131,9 @@ def naive(options: t.Mapping[str, t.Any], row: Backend) -> bool:
     if "waiting_for" in options:
         kinds = options["waiting_for"]
         ok &= bool(row.waiting) and (row.waiting_reason in kinds or "any" in kinds)
+    if options.get("exclude_waiting_for"):
+        kinds = options["exclude_waiting_for"]
+        ok &= row.waiting is not None and not (row.waiting and (row.waiting_reason in kinds or "any" in kinds))
     query = "" if row.query is None or row.hidden else row.query
     unseen = row.query is None or row.hidden
     if "query_regex" in options:

@@ -112,6 +112,9 @@ class TestPolicies:
         assert policy["protected_users"] == ["gpadmin", "gpmon", "etl"]
         (policy,) = decisions.policies(run_of("reap_idle_sessions", protected_users=[]))
         assert policy["protected_users"] == []
+        # As if it were not given.
+        (policy,) = decisions.policies(run_of("reap_idle_sessions", protected_users=None))
+        assert policy["protected_users"] is None
 
     def test_policies_get_what_is_set_of_care(self) -> None:
         given = [{"name": "a"}, {"name": "b", "max_victims": 1}]
