@@ -261,6 +261,10 @@ def test_a_drained_group_opens_again(scene: Scene, tmp_path: Path) -> None:
     back = run("drain_group", scene.cluster, tmp_path, "enforce", **situation.settings, restore=True)
     assert back.code == 0, back.out
     assert concurrency(scene, situation.settings["group"]) == 2
+    # What is not known is not put back, and not passed over in silence either.
+    unknown = run("drain_group", scene.cluster, tmp_path, "enforce", **situation.settings, restore=True)
+    assert unknown.code != 0
+    assert "so what was changed is not known here, or is put back already" in unknown.out
     refused = run("drain_group", scene.cluster, tmp_path, "enforce", group="admin_group")
     assert refused.code != 0
     assert "gp_remediation_group: admin_group is for administration" in refused.out

@@ -119,10 +119,15 @@ def not_ended(run: Run) -> str:
 
 
 def refusals(run: Run) -> list[str]:
-    """Why this group cannot be meant."""
+    """Why this group cannot be meant, or cannot be put back."""
     if run.runbook.name == "drain_group" and run.group in FOR_ADMINISTRATION:
         return [f"gp_remediation_group: {run.group} is for administration and is not drained"]
-    return []
+    # Windows say themselves when there is nothing to put back.
+    asked = "group" in run.runbook.own and run.restores and not run.given.get("windows")
+    if not asked or run.note_file.get("exists", True):
+        return []
+    why = "so what was changed is not known here, or is put back already; gpops.toolkit.gp_resource_group sets options"
+    return [f"gp_remediation_state_dir: there is no {run.note_file['path']}, {why}"]
 
 
 def details(run: Run) -> dict[str, t.Any]:

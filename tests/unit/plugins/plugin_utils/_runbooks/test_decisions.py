@@ -219,6 +219,20 @@ class TestProblems:
             "gp_remediation_state_dir: /s is",
         ]
 
+    @pytest.mark.parametrize("runbook", ["drain_group", "relieve_group_queue", "boost_group_window"])
+    def test_nothing_is_put_back_without_a_note(self, runbook: str) -> None:
+        results = {"noted": {"results": [{"exists": False, "path": "/s/n.json"}]}}
+        given = {"group": "etl", "boost": {"concurrency": 9}}
+        (problem,) = decisions.problems(run_of(runbook, results, **given, restore=True))
+        assert problem.startswith("gp_remediation_state_dir: there is no /s/n.json, so what was changed is not known")
+        assert decisions.problems(run_of(runbook, results, **given)) == []
+        assert decisions.problems(run_of(runbook, {"noted": noted(OURS)}, **given, restore=True)) == []
+
+    def test_a_window_that_is_over_needs_no_note(self) -> None:
+        results = {"noted": {"results": [{"exists": False, "path": "/s/n.json"}]}}
+        run = run_of("boost_group_window", results, group="etl", boost={"a": 1}, windows=["22:00-06:00"], restore=True)
+        assert decisions.problems(run) == []
+
     def test_nothing_is_reopened_without_a_note(self) -> None:
         note = {"results": [{"exists": False, "path": "/s/quiesce.json"}]}
         (problem,) = decisions.problems(run_of("reopen", {"noted": note}))
