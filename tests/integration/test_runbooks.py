@@ -199,7 +199,8 @@ def test_quiesce_and_reopen(scene: Scene, tmp_path: Path) -> None:
     done = run("quiesce", cluster, tmp_path, "enforce", **situation.settings)
     assert done.code == 0, done.out
     assert done.victims == {client.pid for client in situation.victims}
-    # The superuser's session of this test.
+    # The superuser's session of this test, which is no failure.
+    assert "quiesce: done: " in done.out
     assert "protected and stay: process " in done.out
     check_victims(scene, situation)
     with pytest.raises(psycopg2.OperationalError, match="too many connections for database"):

@@ -79,7 +79,7 @@ def step(
 
 def _who_is_left(verdicts: t.Sequence[Verdict]) -> str:
     if not verdicts:
-        return "nobody is left"
+        return "nobody of those that it chooses is left"
     first = verdicts[0]
     return f"{len(verdicts)} are left, first process {first.backend.pid}: {first.reason}"
 

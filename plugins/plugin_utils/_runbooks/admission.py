@@ -61,10 +61,22 @@ def who_stays(run: Run) -> list[str]:
 
 def ended_badly(ended: t.Mapping[str, t.Any]) -> bool:
     """Whether quiesce has failed to end a session; that protected ones are left is no failure, they are named."""
-    if not ended.get("failed"):
+    failed = ended.get("failed") or any(policy["outcome"] == "failed" for policy in ended.get("policies", []))
+    if not failed:
         return False
     left = any(policy.get("relieved") is False for policy in ended.get("policies", []))
     return not left or any(victim["outcome"] not in _DONE for victim in ended.get("victims", []))
+
+
+def without_who_stays(ended: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The result of the policy where all is done but for protected sessions, which are no failure."""
+    if ended_badly(ended) or not any(policy["outcome"] == "failed" for policy in ended.get("policies", [])):
+        return dict(ended)
+    policies = [
+        {**policy, "outcome": "done" if policy["outcome"] == "failed" else policy["outcome"]}
+        for policy in ended["policies"]
+    ]
+    return {**{name: value for name, value in ended.items() if name != "msg"}, "policies": policies}
 
 
 def refusals(run: Run) -> list[str]:

@@ -44,7 +44,7 @@ def _quiesced(run: Run) -> Parts:
         "admission": run.of("change"),
         "noted": run.noted,
     }
-    return run.ended, [*run.statements, *admission.who_stays(run)], details
+    return admission.without_who_stays(run.ended), [*run.statements, *admission.who_stays(run)], details
 
 
 def _reopened(run: Run) -> Parts:

@@ -376,10 +376,23 @@ class TestQuiesce:
     def test_protected_ones_are_no_failure(self, outcomes: list[str], relieved: bool, badly: bool) -> None:
         ended = {
             "failed": True,
-            "policies": [{"relieved": relieved}],
+            "policies": [{"relieved": relieved, "outcome": "failed"}],
             "victims": [{"outcome": outcome} for outcome in outcomes],
         }
         assert decisions.ended_badly(run_of("quiesce", {"ended": ended})) is badly
+
+    @pytest.mark.parametrize(("outcome", "told"), [("protected", "done"), ("alive", "failed")])
+    def test_words_and_exit_code_agree(self, outcome: str, told: str) -> None:
+        """The task has not failed where only protected ones are left, so nothing says that it has."""
+        ended = {
+            "failed": False,
+            "msg": "1 of 1 policies did not succeed",
+            "policies": [{"name": "quiesce", "outcome": "failed", "relieved": False, "reason": "1 are left"}],
+            "victims": [{"pid": 7, "outcome": outcome}],
+        }
+        result = conclusion.result(run_of("quiesce", {"ended": ended}))
+        assert result["policies"][0]["outcome"] == told
+        assert ("msg" in result) is (told == "failed")
 
     def test_who_stays_is_named(self) -> None:
         victims = [{"pid": 7, "outcome": "protected"}, {"pid": 8, "outcome": "terminated"}]
