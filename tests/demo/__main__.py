@@ -58,7 +58,8 @@ def misbehave(scene: Scene) -> None:
 
 def play(title: str, box: Sandbox, playbook: str, *arguments: str) -> None:
     """Run a playbook on the engine."""
-    print(f"\n\033[1m{title}\033[0m", flush=True)
+    # In a file or a pipe a title is bold to nobody.
+    print(f"\n\033[1m{title}\033[0m" if sys.stdout.isatty() else f"\n{title}", flush=True)
     print(shlex.join(["$", "ansible-playbook", Path(playbook).name, *arguments]).replace("'$'", "$"), flush=True)
     environ = {
         "ANSIBLE_NOCOWS": "true",
