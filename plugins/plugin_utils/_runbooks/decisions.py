@@ -35,7 +35,11 @@ def policies(run: Run) -> list[t.Any]:
 
 def problems(run: Run) -> list[str]:
     """Why these settings cannot be meant, or cannot be worked with."""
-    found = [*settings.problems(run.runbook, run.given, run.of_this_run), *_no_folders(run)]
+    found = [
+        *settings.connection_problem(run.connection),
+        *settings.problems(run.runbook, run.given, run.of_this_run),
+        *_no_folders(run),
+    ]
     return [*found, *groups.refusals(run), *admission.refusals(run), *_unconfirmed(run)]
 
 

@@ -135,10 +135,26 @@ TEXTS = ("cluster", "group", MESSAGE, "report_dir", "role", "state_dir", "victim
 RESULTS = ("report", "result")
 
 
-def connection(given: t.Any) -> t.Any:
-    """The options of the connection; a survey and -e name=value give them as text."""
-    options = yaml.safe_load(given) if isinstance(given, str) else given
-    return options or {}
+def connection(given: t.Any) -> dict[str, t.Any]:
+    """The options of the connection, none if they cannot be used; a survey and -e name=value give them as text."""
+    options = _connection(given)
+    return dict(options) if isinstance(options, t.Mapping) else {}
+
+
+def connection_problem(given: t.Any) -> list[str]:
+    """Why these are no options of a connection; what they are is not said, for it may be a password."""
+    if not _connection(given) or isinstance(_connection(given), t.Mapping):
+        return []
+    return ["gp_connection: it is a dictionary of options such as login_host, or text such as '{login_host: db}'"]
+
+
+def _connection(given: t.Any) -> t.Any:
+    if not isinstance(given, str):
+        return given
+    try:
+        return yaml.safe_load(given)
+    except yaml.YAMLError:
+        return given
 
 
 def names(name: str, value: t.Any) -> list[t.Any]:

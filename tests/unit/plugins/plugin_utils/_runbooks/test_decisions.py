@@ -505,6 +505,14 @@ def test_the_connection_may_be_text(given: t.Any, options: dict[str, t.Any]) -> 
     assert settings.connection(given) == options
 
 
+@pytest.mark.parametrize("given", ["login_host=db", "[a]", "{a: ", ["a"], 5])
+def test_what_is_no_connection_is_refused_in_words(given: t.Any) -> None:
+    run = Run(**{**vars(run_of("reap_idle_sessions")), "connection": given})
+    (problem,) = decisions.problems(run)
+    assert problem.startswith("gp_connection: it is a dictionary of options such as login_host")
+    assert decisions.policy_defaults(run)["mode"] == "enforce"
+
+
 def test_a_setting_of_the_run_wins_over_the_runbook() -> None:
     run = Run(**{**vars(run_of("quiesce", kill_switch=True)), "connection": {"login_host": "h"}})
     assert decisions.policy_defaults(run) == {
