@@ -36,6 +36,7 @@ def clients(scene: Scene) -> tuple[Client, Client]:
     return scene.client(scene.cluster.user), scene.client(scene.cluster.other)
 
 
+EVERYBODY = [{"name": "a", "state": "terminated", "match_all": True}]
 ENDS_IDLE: dict[str, t.Any] = {"min_state_age": "0", "application_names": [NAME], "mode": "enforce"}
 
 
@@ -48,9 +49,9 @@ ENDS_IDLE: dict[str, t.Any] = {"min_state_age": "0", "application_names": [NAME]
         ("reap_idle_sessions", {"role": "sammy"}),
         ("reap_idle_sessions", {"restore": "true"}),
         ("break_lock_jam", {"max_role_sessions": "3"}),
-        ("remediate", {"users": "sammy", "policies": [{"name": "a", "state": "terminated", "match_all": True}]}),
-        ("remediate", {"pids": "1", "policies": []}),
-        ("remediate", {"min_state_age": "1h", "policies": []}),
+        ("remediate", {"users": "sammy", "policies": EVERYBODY}),
+        ("remediate", {"pids": "1", "policies": EVERYBODY}),
+        ("remediate", {"min_state_age": "1h", "policies": EVERYBODY}),
     ],
 )
 def test_what_is_given_for_this_run_is_refused_if_it_would_be_ignored(

@@ -269,7 +269,9 @@ def problems(runbook: Runbook, given: Given, of_this_run: t.Collection[str] = ()
         found.append(f"{PREFIX}{runbook.one_of[0]}: give either it or {PREFIX}{runbook.one_of[1]}")
     if runbook.any_of and not any(name in given for name in runbook.any_of):
         found.append(f"{PREFIX}{runbook.any_of[0]}: give it, or {PREFIX}{runbook.any_of[1]}")
-    return [*found, *_not_taken(runbook, of_this_run)]
+    ends_sessions = runbook.policy is not None or given.get("policies")
+    # Who ends nobody chooses nobody: a look may stand beside a runbook in one command.
+    return [*found, *(_not_taken(runbook, of_this_run) if ends_sessions else [])]
 
 
 def _list_problem(name: str, value: t.Any) -> list[str]:

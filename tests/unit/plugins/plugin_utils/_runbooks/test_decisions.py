@@ -188,17 +188,28 @@ class TestProblems:
             ("reap_idle_sessions", "policies"),
             ("reap_idle_sessions", "max_held_up"),
             ("reap_idle_sessions", "restore"),
-            ("reopen", "users"),
+            ("triage", "users"),
             ("drain_group", "pids"),
             ("offboard_role", "users"),
         ],
     )
     def test_what_is_given_for_this_run_is_taken_or_refused(self, runbook: str, name: str) -> None:
-        given: dict[str, t.Any] = {"group": "etl", "role": "billy", "policies": [], "confirm": "dwh", name: "x"}
+        given: dict[str, t.Any] = {
+            "group": "etl",
+            "role": "billy",
+            "policies": [{"name": "a"}],
+            "confirm": "dwh",
+            name: "x",
+        }
         usual = run_of(runbook, **given)
         assert decisions.problems(usual) == []
         (problem,) = decisions.problems(Run(**{**vars(usual), "of_this_run": frozenset([name])}))
         assert problem.startswith(f"gp_remediation_{name}: {usual.runbook.called} does not take it")
+
+    @pytest.mark.parametrize(("runbook", "given"), [("triage", {}), ("reopen", {}), ("main", {"policies": []})])
+    def test_who_ends_nobody_may_stand_beside_others(self, runbook: str, given: dict[str, t.Any]) -> None:
+        run = run_of(runbook, min_state_age="0", **given)
+        assert decisions.problems(Run(**{**vars(run), "of_this_run": frozenset(["min_state_age"])})) == []
 
     @pytest.mark.parametrize("name", ["state_dir", "exclude_users", "report_dir", "confirm", "max_victims", "windows"])
     @pytest.mark.parametrize("runbook", sorted(RUNBOOKS))
