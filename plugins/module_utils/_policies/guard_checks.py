@@ -45,9 +45,8 @@ def _is_there(path: str) -> bool | None:
     """Whether there is anything of this name, be it a link to nothing; None if that cannot be told."""
     try:
         os.lstat(path)
-    except FileNotFoundError:
-        # A folder that is misspelt, or not mounted, has no switch that anybody could set.
-        return False if os.path.isdir(os.path.dirname(path)) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError:
         return None
     return True

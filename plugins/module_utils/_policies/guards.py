@@ -134,7 +134,7 @@ def kill_switches(switch: bool, file: str | None, file_exists: bool | None) -> l
     if file:
         words = f"there is a file {file}" if file_exists else f"there is no file {file}"
         if file_exists is None:
-            words = f"whether there is a file {file} cannot be told: its folder is not there, or cannot be read"
+            words = f"whether there is a file {file} cannot be told"
         found.append(Finding("kill_switch_file", file_exists is False, words))
     return found
 
