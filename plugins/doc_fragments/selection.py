@@ -68,7 +68,7 @@ options:
       - What a session waits for. V(any) is any wait that C(waiting_reason) knows.
     type: list
     elements: str
-    choices:
+    choices: &waits
       - lock
       - resource_group
       - resource_queue
@@ -169,12 +169,7 @@ options:
       - What waits for a lock or a slot does not run, though its statement has begun and its O(min_query_age) counts.
     type: list
     elements: str
-    choices:
-      - lock
-      - resource_group
-      - resource_queue
-      - replication
-      - any
+    choices: *waits
 notes:
   - Criteria are combined with AND, the entries of a list with OR, and an exclusion always wins.
   - An option that is not given does not matter. An empty list matches nothing, so that a list that came out empty

@@ -101,8 +101,14 @@ class LookupModule(LookupBase):
         unknown = [term for term in terms if term not in ANSWERS]
         if unknown:
             raise AnsibleLookupError(f"gp_runbook knows no {unknown[0]!r}; it knows {', '.join(sorted(ANSWERS))}")
-        about = {name: _plain(options[name] or {}) for name in ("failure", "told", "report") if name in options}
-        run = dataclasses.replace(self._run(variables or {}, options.get("failed_at", "")), **about)
+        variables = variables or {}
+        about: dict[str, t.Any] = {
+            name: _plain(options[name] or {}) for name in ("failure", "told", "report") if name in options
+        }
+        # All variables of the host are put together for it, and only this answer goes by it.
+        if "problems" in terms:
+            about["of_this_run"] = self._of_this_run(variables)
+        run = dataclasses.replace(self._run(variables, options.get("failed_at", "")), **about)
         return [ANSWERS[term](run) for term in terms]
 
     def _run(self, variables: Variables, failed_at: str) -> Run:
@@ -112,12 +118,10 @@ class LookupModule(LookupBase):
             for step in steps.STEPS[runbook.name]
             if steps.REGISTERED + step.result in variables
         }
-        given = self._given(variables)
         connection = self._templated("gp_connection", variables)
         return Run(
             runbook=runbook,
-            given=given,
-            of_this_run=frozenset(self._of_this_run(variables) & set(given)),
+            given=self._given(variables),
             connection=None if connection is _OMITTED else connection,
             check_mode=bool(variables.get("ansible_check_mode")),
             results=steps.of_this_run(runbook.name, registered, failed_at),
@@ -140,16 +144,16 @@ class LookupModule(LookupBase):
                 given[name] = value
         return given
 
-    def _of_this_run(self, variables: Variables) -> set[str]:
+    def _of_this_run(self, variables: Variables) -> frozenset[str]:
         """The settings that do not stand in the inventory: extra variables, and those of the play and its tasks."""
         extra = load_extra_vars(self._loader) if self._loader else {}
         in_inventory = variables["hostvars"].raw_get(variables["inventory_hostname"])
-        return {
+        return frozenset(
             name
             for variable, name in _settings(variables)
             if variable in extra
             or in_inventory.get(variable, settings.DEFAULTS.get(name, _OMITTED)) != variables[variable]
-        }
+        )
 
     def _templated(self, name: str, variables: Variables) -> t.Any:
         """The value of a variable; one at a time, for what is omitted would be missing in a list."""

@@ -23,12 +23,14 @@ from pages.rst import ROOT
 
 Spec = dict[str, t.Any]
 ROLE = ROOT / "roles" / "gp_remediation"
-HEAD = """---
+LICENCE = """---
 # SPDX-FileCopyrightText: 2026 gpops.toolkit contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Written by "make pages" from plugins/plugin_utils/_runbooks/runbooks.py and the documentation of gp_policy.
 """
+HEAD = LICENCE + (
+    '# Written by "make pages" from plugins/plugin_utils/_runbooks/runbooks.py and the documentation of gp_policy.\n'
+)
 _WIDTH = 88
 _CONNECTION: Spec = {
     "description": [
@@ -55,7 +57,8 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _documented(module: str) -> Spec:
+def documented(module: str) -> Spec:
+    """The options of a module, as its documentation has them."""
     source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
     found = re.search(r'^DOCUMENTATION = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
     assert found
@@ -67,7 +70,7 @@ def _fragment(text: str) -> Spec:
 
 
 _POLICY = _fragment(policies.ModuleDocFragment.DOCUMENTATION)["policies"]["suboptions"]
-_SOURCES = {**_POLICY, **_documented("gp_policy"), **_fragment(remediation.ModuleDocFragment.DOCUMENTATION)}
+_SOURCES = {**_POLICY, **documented("gp_policy"), **_fragment(remediation.ModuleDocFragment.DOCUMENTATION)}
 
 
 def settings_of(runbook: Runbook) -> list[str]:
@@ -107,14 +110,12 @@ def _words(text: str, of: str) -> str:
 
 def _spec(runbook: Runbook, name: str) -> Spec:
     source = _SOURCES[name]
-    description = source["description"]
+    texts = _texts(source)
     if name in runbook.words:
-        description = [runbook.words[name]]
+        texts = [runbook.words[name]]
     if name in runbook.says_itself:
-        description = [f"Not to be set here: {runbook.says_itself[name]}"]
-    texts = [description] if isinstance(description, str) else description
-    spec: Spec = {"description": [_words(text, name) for text in texts]}
-    spec.update({key: source[key] for key in ("type", "elements", "choices") if key in source})
+        texts = [f"Not to be set here: {runbook.says_itself[name]}"]
+    spec: Spec = {"description": [_words(text, name) for text in texts], **_kind(source)}
     if name in runbook.required:
         spec["required"] = True
     default = None if name in (*runbook.says_itself, *runbook.refuses) else _default(runbook, name, source)
@@ -123,15 +124,23 @@ def _spec(runbook: Runbook, name: str) -> Spec:
     if "suboptions" in source:
         spec["options"] = {key: _part(part) for key, part in source["suboptions"].items()}
     if name == "boost":
-        module = _documented("gp_resource_group")
+        module = documented("gp_resource_group")
         spec["options"] = {key: _part(module[key]) for key in GROUP_OPTIONS if key in module}
     return spec
 
 
 def _part(source: Spec) -> Spec:
-    texts = [source["description"]] if isinstance(source["description"], str) else source["description"]
-    words = [re.sub(r"O\((?:policies\[\]\.)?", "C(", text) for text in texts]
-    return {"description": words, **{key: source[key] for key in ("type", "elements", "choices") if key in source}}
+    words = [re.sub(r"O\((?:policies\[\]\.)?", "C(", text) for text in _texts(source)]
+    return {"description": words, **_kind(source)}
+
+
+def _texts(source: Spec) -> list[str]:
+    found = source["description"]
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _kind(source: Spec) -> Spec:
+    return {key: source[key] for key in ("type", "elements", "choices") if key in source}
 
 
 def _dumped(value: t.Any, indent: int) -> str:
@@ -191,7 +200,7 @@ def playbook(runbook: Runbook) -> str:
     width = max(len(name) for name, _words_of in rows)
     table = "\n".join(f"# {name:{width}}  {words}" for name, words in rows)
     part = "" if runbook.name == "main" else f"\n        tasks_from: {runbook.name}"
-    return f"""{HEAD.split("# Written", maxsplit=1)[0]}# {runbook.about}
+    return f"""{LICENCE}# {runbook.about}
 #
 #   {command}
 #

@@ -20,7 +20,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import 
 Spec = t.Mapping[str, t.Any]
 # An entry in quotes, or up to the next separator; a comma inside of a glob's brackets is none.
 _ENTRY = re.compile(
-    r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>(?:\[[^\]\n]*\]|[^,;\n])*))\s*(?P<end>[,;\n]|\Z)"""
+    r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>(?:\[[^\]\n]*\]|[^,;\n])*))\s*(?:[,;\n]|\Z)"""
 )
 _IN_BRACKETS = re.compile(r"\[(?P<inner>.*)\]\Z", re.DOTALL)
 _AFTER_A_TIME = re.compile(r"[;\n]|(?<=\d\d:\d\d)\s*,")
@@ -28,19 +28,9 @@ _QUOTES = ("'", '"')
 # Lists whose entries have commas of their own.
 _WINDOWS = "windows"
 # In these an entry of a real list may be any text: names that are no globs, and what is no name.
-_ANY_TEXT = ("roles", _WINDOWS, "states", "fields", "sort_by")
-# Options of the type str of which an empty text says something.
-_TEXTS = (
-    "comment",
-    "connect_params",
-    "content",
-    "dest",
-    "folder",
-    "name",
-    "to_group",
-    "victim_message",
-    "why",
-)
+_ANY_TEXT = ("roles", _WINDOWS, "states", "fields")
+# Options of which an empty text says something.
+_TEXTS = ("connect_params", "name", "victim_message", "why")
 
 
 def prepared(options: Spec, spec: Spec, prefix: str = "") -> dict[str, t.Any]:
@@ -59,9 +49,7 @@ def prepared(options: Spec, spec: Spec, prefix: str = "") -> dict[str, t.Any]:
         kind = spec.get(name, {})
         if isinstance(value, str) and not value.strip() and _is_nothing(name, kind):
             continue
-        if kind.get("type") == "list":
-            value = _list(prefix + name, name, value, kind)  # noqa: PLW2901 - the option as it is meant
-        found[name] = value
+        found[name] = _list(prefix + name, name, value, kind) if kind.get("type") == "list" else value
     return found
 
 
@@ -104,11 +92,11 @@ def entries(option: str, text: str, *, by_time: bool = False) -> list[t.Any]:
     # A glob may begin with a bracket and end with one, as [a]b[c].
     if inner and "[" not in inner.group("inner"):
         if "," in inner.group("inner"):
-            return _split(option, inner.group("inner"))
+            return _split(inner.group("inner"))
         raise OptionError(option, f"{text!r} could be a list or a glob of one character; write it as a list")
     if by_time:
         return [part.strip().strip("\"'") for part in _AFTER_A_TIME.split(stripped) if part.strip()]
-    return _split(option, stripped)
+    return _split(stripped)
 
 
 def _literal(text: str) -> list[t.Any] | None:
@@ -122,16 +110,11 @@ def _literal(text: str) -> list[t.Any] | None:
     return None
 
 
-def _split(option: str, text: str) -> list[str]:
-    found: list[str] = []
-    position = 0
-    while position < len(text):
-        entry = _ENTRY.match(text, position)
-        if entry is None:
-            raise OptionError(option, f"{text[position:]!r} has a quotation mark that ends no entry; write a list")
-        bare = (entry.group("bare") or "").strip()
-        found.append(entry.group("double") or entry.group("single") or bare)
-        position = entry.end() if entry.end() > position else len(text)
+def _split(text: str) -> list[str]:
+    found = (
+        entry.group("double") or entry.group("single") or (entry.group("bare") or "").strip()
+        for entry in _ENTRY.finditer(text)
+    )
     return [each for each in found if each]
 
 

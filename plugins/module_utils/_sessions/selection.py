@@ -188,7 +188,7 @@ def _criterion(option: str, value: t.Any) -> _Test:
     if option == "states":
         return lambda backend: backend.state in value
     if option == "waiting_for":
-        return lambda backend: bool(backend.waiting) and _waits_for(backend, value)
+        return lambda backend: _waits_for(backend, value)
     if option == "waits_for_modes":
         return lambda backend: bool(set(backend.waits_for_modes or ()).intersection(value))
     if option == "blocking":
@@ -200,15 +200,13 @@ def _criterion(option: str, value: t.Any) -> _Test:
 
 
 def _waits_for(backend: Backend, reasons: t.Collection[str]) -> bool:
-    return ANY_WAIT in reasons or backend.waiting_reason in reasons
+    return bool(backend.waiting) and (ANY_WAIT in reasons or backend.waiting_reason in reasons)
 
 
 def _exclusion(option: str, value: t.Any) -> _Test:
     if option == "exclude_waiting_for":
         # Whether a session waits that this role may not see is unknown.
-        return lambda backend: (
-            bool(value) and (backend.waiting is None or (bool(backend.waiting) and _waits_for(backend, value)))
-        )
+        return lambda backend: bool(value) and (backend.waiting is None or _waits_for(backend, value))
     field, test = _value_test(option, option[len("exclude_") :], value)
     if not value:
         return lambda _backend: False

@@ -59,10 +59,13 @@ def who_stays(run: Run) -> list[str]:
     return [f"protected and stay: process {pids}"] if spared else []
 
 
+def _has_failed(ended: t.Mapping[str, t.Any]) -> bool:
+    return any(policy["outcome"] == "failed" for policy in ended.get("policies", []))
+
+
 def ended_badly(ended: t.Mapping[str, t.Any]) -> bool:
     """Whether quiesce has failed to end a session; that protected ones are left is no failure, they are named."""
-    failed = ended.get("failed") or any(policy["outcome"] == "failed" for policy in ended.get("policies", []))
-    if not failed:
+    if not (ended.get("failed") or _has_failed(ended)):
         return False
     left = any(policy.get("relieved") is False for policy in ended.get("policies", []))
     return not left or any(victim["outcome"] not in _DONE for victim in ended.get("victims", []))
@@ -70,7 +73,7 @@ def ended_badly(ended: t.Mapping[str, t.Any]) -> bool:
 
 def without_who_stays(ended: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The result of the policy where all is done but for protected sessions, which are no failure."""
-    if ended_badly(ended) or not any(policy["outcome"] == "failed" for policy in ended.get("policies", [])):
+    if ended_badly(ended) or not _has_failed(ended):
         return dict(ended)
     policies = [
         {**policy, "outcome": "done" if policy["outcome"] == "failed" else policy["outcome"]}
@@ -81,12 +84,11 @@ def without_who_stays(ended: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def refusals(run: Run) -> list[str]:
     """Why there is nothing to reopen."""
-    note = run.note_file
     if run.runbook.name != "reopen":
         return []
-    if note.get("exists", True):
-        if not run.noted or _asked_for(run):
-            return []
-        return [f"gp_remediation_databases: none of them is noted; noted are {', '.join(i['name'] for i in run.noted)}"]
-    why = "so what quiesce changed is not known here; gpops.toolkit.gp_admission sets connection limits"
-    return [f"gp_remediation_state_dir: there is no {note['path']}, {why}"]
+    if run.noted and not _asked_for(run):
+        noted = ", ".join(item["name"] for item in run.noted)
+        return [f"gp_remediation_databases: none of them is noted; noted are {noted}"]
+    return run.without_note(
+        "so what quiesce changed is not known here; gpops.toolkit.gp_admission sets connection limits"
+    )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import visible
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import admission, groups
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.settings import truth
 
 Parts = t.Tuple[t.Mapping[str, t.Any], t.List[str], t.Dict[str, t.Any]]
 
@@ -19,13 +19,12 @@ def _boosted(run: Run) -> Parts:
     guards = run.of("preflight").get("guards", [])
     windows = [guard["reason"] for guard in guards if guard["guard"] == "windows"]
     others = [guard for guard in guards if guard["guard"] != "windows"]
-    left = groups.back(run)["left"] if run.noted else []
-    return {**run.of("preflight"), "guards": others}, [*windows, *run.statements, *left], groups.details(run)
+    done = [*windows, *run.statements, *groups.back(run)["left"]]
+    return {**run.of("preflight"), "guards": others}, done, groups.details(run)
 
 
 def _relieved(run: Run) -> Parts:
-    left = groups.back(run)["left"] if run.noted else []
-    return run.of("ended"), [*run.statements, *left], groups.details(run)
+    return run.of("ended"), [*run.statements, *groups.back(run)["left"]], groups.details(run)
 
 
 def _drained(run: Run) -> Parts:
@@ -87,7 +86,7 @@ def failure(run: Run) -> dict[str, t.Any]:
 
 def has_page(run: Run) -> bool:
     """Whether a page of HTML is written beside the JSON; what shows all sessions has always one."""
-    return run.runbook.name == "triage" or bool(boolean(run.given["html"], strict=False))
+    return run.runbook.name == "triage" or truth(run.given["html"])
 
 
 def report_name(run: Run) -> str:

@@ -72,22 +72,18 @@ def note_looks(run: Run) -> list[dict[str, str]]:
 def note(run: Run) -> dict[str, t.Any]:
     """What to note before the change that was planned."""
     plan = run.of("plan")
-    return _note(run, _restore_note.remember(run.noted, plan.get("groups") or plan.get("databases") or []))
+    return {
+        "since": run.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cluster": run.given["cluster"],
+        "runbook": run.runbook.name,
+        "changes": _restore_note.remember(run.noted, plan.get("groups") or plan.get("databases") or []),
+    }
 
 
 def note_kept(run: Run) -> dict[str, t.Any]:
     """The note of what is not put back yet; nothing if all is."""
     kept = admission.kept(run)
-    return {**_note(run, kept), **run.note, "changes": kept} if kept else {}
-
-
-def _note(run: Run, changes: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    return {
-        "since": run.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "cluster": run.given["cluster"],
-        "runbook": run.runbook.name,
-        "changes": changes,
-    }
+    return {**run.note, "changes": kept} if kept else {}
 
 
 def stops(run: Run) -> list[str]:

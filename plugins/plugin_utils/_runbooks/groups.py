@@ -123,11 +123,11 @@ def refusals(run: Run) -> list[str]:
     if run.runbook.name == "drain_group" and run.group in FOR_ADMINISTRATION:
         return [f"gp_remediation_group: {run.group} is for administration and is not drained"]
     # Windows say themselves when there is nothing to put back.
-    asked = "group" in run.runbook.own and run.restores and not run.given.get("windows")
-    if not asked or run.note_file.get("exists", True):
+    if "group" not in run.runbook.own or not run.restores or run.given.get("windows"):
         return []
-    why = "so what was changed is not known here, or is put back already; gpops.toolkit.gp_resource_group sets options"
-    return [f"gp_remediation_state_dir: there is no {run.note_file['path']}, {why}"]
+    return run.without_note(
+        "so what was changed is not known here, or is put back already; gpops.toolkit.gp_resource_group sets options"
+    )
 
 
 def details(run: Run) -> dict[str, t.Any]:

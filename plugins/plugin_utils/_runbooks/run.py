@@ -11,8 +11,8 @@ import json
 import typing as t
 import urllib.parse
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import Runbook
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.settings import truth
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.steps import Result
 
 _NOTHING: Result = {}
@@ -65,7 +65,7 @@ class Run:
     @property
     def restores(self) -> bool:
         """Whether it is to put back what an earlier run has changed."""
-        return bool(boolean(self.given.get("restore", False), strict=False))
+        return truth(self.given.get("restore", False))
 
     @property
     def group(self) -> str:
@@ -84,6 +84,12 @@ class Run:
         """What the reading of the note returned."""
         looks = self.of("noted").get("results") or [_NOTHING]
         return t.cast("Result", looks[-1])
+
+    def without_note(self, why: str) -> list[str]:
+        """That there is no note of what was changed, if there is none."""
+        if self.note_file.get("exists", True):
+            return []
+        return [f"gp_remediation_state_dir: there is no {self.note_file['path']}, {why}"]
 
     @property
     def note(self) -> dict[str, t.Any]:

@@ -184,11 +184,11 @@ def _message(given: Given) -> dict[str, t.Any]:
 def _care(given: Given) -> dict[str, t.Any]:
     """What is set of whom to spare and how to end sessions."""
     care = {**_message(given), **{name: given[name] for name in CARE_OPTIONS if name in given}}
-    for name, usual in PROTECTED.items():
+    for name in (*EXCLUSIONS, *PROTECTED):
         if care.get(name) is not None:
             found = names(name, care[name])
             # An empty list is said on purpose: nobody.
-            care[name] = _together(usual, found) if found else []
+            care[name] = _together(PROTECTED.get(name, ()), found) if found else []
     return care
 
 
@@ -219,16 +219,16 @@ def _both(care: Given, policy: Given) -> dict[str, t.Any]:
     both = {**care, **policy}
     for name in EXCLUSIONS:
         if care.get(name) and policy.get(name):
-            both[name] = _together(names(name, care[name]), names(name, policy[name]))
+            both[name] = _together(care[name], names(name, policy[name]))
     for name, usual in PROTECTED.items():
         if policy.get(name):
-            both[name] = _together(names(name, care.get(name, usual)), names(name, policy[name]))
+            both[name] = _together(care.get(name, usual) or (), names(name, policy[name]))
         elif care.get(name):  # an empty list of a policy takes nothing away
             both[name] = care[name]
     if care.get("exclude_query_regex") and policy.get("exclude_query_regex"):
         both["exclude_query_regex"] = _either(care["exclude_query_regex"], policy["exclude_query_regex"])
     if "allow_superusers" in care and "allow_superusers" in policy:
-        both["allow_superusers"] = all(_truth(each["allow_superusers"]) for each in (care, policy))
+        both["allow_superusers"] = all(truth(each["allow_superusers"]) for each in (care, policy))
     return both
 
 
@@ -239,7 +239,8 @@ def _either(*expressions: str) -> str:
     )
 
 
-def _truth(value: t.Any) -> bool:
+def truth(value: t.Any) -> bool:
+    """A switch, which a survey and -e name=value give as text."""
     return bool(boolean(value, strict=False))
 
 
@@ -271,7 +272,7 @@ def problems(runbook: Runbook, given: Given, of_this_run: t.Collection[str] = ()
         found.append(f"{PREFIX}{runbook.any_of[0]}: give it, or {PREFIX}{runbook.any_of[1]}")
     ends_sessions = runbook.policy is not None or given.get("policies")
     # Who ends nobody chooses nobody: a look may stand beside a runbook in one command.
-    return [*found, *(_not_taken(runbook, of_this_run) if ends_sessions else [])]
+    return [*found, *(_not_taken(runbook, given, of_this_run) if ends_sessions else [])]
 
 
 def _list_problem(name: str, value: t.Any) -> list[str]:
@@ -286,8 +287,8 @@ def _is_empty(value: t.Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _not_taken(runbook: Runbook, of_this_run: t.Collection[str]) -> list[str]:
-    others = [name for name in sorted(of_this_run) if name in SETTINGS and not takes(runbook, name)]
+def _not_taken(runbook: Runbook, given: Given, of_this_run: t.Collection[str]) -> list[str]:
+    others = [name for name in sorted(of_this_run) if name in given and name in SETTINGS and not takes(runbook, name)]
     return [
         f"{PREFIX}{name}: {runbook.called} does not take it, so it would narrow nothing, and it is given for this run. "
         "Leave it out; in the inventory it may stand for other runbooks"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.families impor
 ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = ROOT / "plugins"
 UTILS = PLUGINS / "module_utils"
-PREFIX = "ansible_collections.gpops.toolkit.plugins.module_utils."
+PREFIXES = re.compile(r"^ansible_collections\.gpops\.toolkit\.plugins\.(module|plugin)_utils\.")
 # A package, and those that it may import beside itself.
 BELOW = {
     "_core": set(),
@@ -25,14 +26,20 @@ BELOW = {
     "_resource_groups": {"_core"},
     "_admission": {"_core"},
 }
-IO = {"_core.driver", "_core.connection", "_core.cluster", "psycopg2"}
+IO = {"_core.driver", "_core.connection", "_core.cluster", "_files.private", "psycopg2"}
 
 
-def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(UTILS).with_suffix("").parts)
+def trees(folder: Path) -> dict[str, ast.Module]:
+    """Each file by its name, such as _core.errors."""
+    return {
+        ".".join(path.relative_to(folder).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.py"))
+    }
 
 
-TREES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(UTILS.rglob("*.py"))}
+TREES = trees(UTILS)
+# What is for the control node only stands on them.
+ALL = {**trees(PLUGINS / "plugin_utils"), **TREES}
 OPERATIONS = {
     name
     for name, tree in TREES.items()
@@ -49,13 +56,13 @@ def imported(nodes: t.Iterable[ast.stmt]) -> t.Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
-                whole = f"{node.module}.{alias.name}".removeprefix(PREFIX)
-                yield whole if whole in TREES else node.module.removeprefix(PREFIX)
+                whole = PREFIXES.sub("", f"{node.module}.{alias.name}")
+                yield whole if whole in ALL else PREFIXES.sub("", node.module)
         else:
             yield from imported(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
 
 
-IMPORTS = {name: set(imported(tree.body)) for name, tree in TREES.items()}
+IMPORTS = {name: set(imported(tree.body)) for name, tree in ALL.items()}
 
 
 def in_words(tree: ast.AST) -> t.Iterator[str]:
@@ -90,48 +97,10 @@ def test_arrows_run_down(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, tree in TREES.items() if (ast.get_docstring(tree) or "").startswith("PURE")]
+    "name", [name for name, tree in ALL.items() if (ast.get_docstring(tree) or "").startswith("PURE")]
 )
 def test_what_is_pure_does_no_io(name: str) -> None:
     assert reached(name) & IO == set()
-
-
-ON_THE_CONTROLLER = "ansible_collections.gpops.toolkit.plugins.plugin_utils."
-CONTROLLER = {
-    ".".join(path.relative_to(PLUGINS / "plugin_utils").with_suffix("").parts): ast.parse(path.read_text("utf-8"))
-    for path in sorted((PLUGINS / "plugin_utils").rglob("*.py"))
-}
-
-
-def on_the_controller(name: str) -> t.Iterator[str]:
-    """What a file of the controller imports, of both kinds of ours, as far as it goes."""
-    for other in imported(CONTROLLER[name].body):
-        whole = other.removeprefix(ON_THE_CONTROLLER)
-        parent = whole.rpartition(".")[0]
-        yield from (each for each in (whole, parent) if each in CONTROLLER or each in TREES)
-        yield from (f"{whole}.{alias}" for alias in names_imported(name, other) if f"{whole}.{alias}" in CONTROLLER)
-
-
-def names_imported(name: str, source: str) -> t.Iterator[str]:
-    for node in ast.walk(CONTROLLER[name]):
-        if isinstance(node, ast.ImportFrom) and node.module == source:
-            yield from (alias.name for alias in node.names)
-
-
-@pytest.mark.parametrize(
-    "name", [name for name, tree in CONTROLLER.items() if (ast.get_docstring(tree) or "").startswith("PURE")]
-)
-def test_what_is_pure_on_the_controller_does_no_io(name: str) -> None:
-    ahead = [name]
-    seen: set[str] = set()
-    while ahead:
-        here = ahead.pop()
-        if here in TREES:
-            assert ({here} | reached(here)) & IO == set()
-        else:
-            ahead += set(on_the_controller(here)) - seen
-        seen.add(here)
-    assert not {each for each in seen if each.startswith("_files.private")}
 
 
 @pytest.mark.parametrize("path", sorted(set(PLUGINS.rglob("*.py")) - set((PLUGINS / "modules").glob("*"))))

@@ -27,13 +27,6 @@ def load(path: Path) -> t.Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def documentation(module: str) -> dict[str, t.Any]:
-    source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
-    found = re.search(r'^DOCUMENTATION = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
-    assert found
-    return t.cast("dict[str, t.Any]", yaml.safe_load(found.group(1))["options"])
-
-
 @functools.lru_cache
 def made() -> dict[Path, str]:
     return runbooks.files()
@@ -44,7 +37,7 @@ DEFAULTS = load(ROLE / "defaults" / "main.yml")
 OF_A_POLICY: dict[str, t.Any] = yaml.safe_load(policies.ModuleDocFragment.DOCUMENTATION)["options"]["policies"][
     "suboptions"
 ]
-OF_THE_MODULE = documentation("gp_policy")
+OF_THE_MODULE = runbooks.documented("gp_policy")
 KINDS = {
     "run": settings.RUN_OPTIONS,
     "goal": settings.GOAL_OPTIONS,
@@ -205,6 +198,6 @@ def test_options_of_the_policy_have_its_types(name: str) -> None:
 
 def test_the_options_of_a_boost_are_those_of_the_module() -> None:
     boost = SPECS["boost_group_window"]["options"][PREFIX + "boost"]["options"]
-    module = documentation("gp_resource_group")
+    module = runbooks.documented("gp_resource_group")
     for name, spec in boost.items():
         assert (name, spec["type"]) == (name, module[name]["type"])

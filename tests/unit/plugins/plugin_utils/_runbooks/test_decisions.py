@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import typing as t
@@ -203,13 +204,13 @@ class TestProblems:
         }
         usual = run_of(runbook, **given)
         assert decisions.problems(usual) == []
-        (problem,) = decisions.problems(Run(**{**vars(usual), "of_this_run": frozenset([name])}))
+        (problem,) = decisions.problems(dataclasses.replace(usual, of_this_run=frozenset([name])))
         assert problem.startswith(f"gp_remediation_{name}: {usual.runbook.called} does not take it")
 
     @pytest.mark.parametrize(("runbook", "given"), [("triage", {}), ("reopen", {}), ("main", {"policies": []})])
     def test_who_ends_nobody_may_stand_beside_others(self, runbook: str, given: dict[str, t.Any]) -> None:
         run = run_of(runbook, min_state_age="0", **given)
-        assert decisions.problems(Run(**{**vars(run), "of_this_run": frozenset(["min_state_age"])})) == []
+        assert decisions.problems(dataclasses.replace(run, of_this_run=frozenset(["min_state_age"]))) == []
 
     @pytest.mark.parametrize("name", ["state_dir", "exclude_users", "report_dir", "confirm", "max_victims", "windows"])
     @pytest.mark.parametrize("runbook", sorted(RUNBOOKS))
@@ -457,14 +458,14 @@ class TestConclusion:
         preflight = {"guards": GUARDS_PASSED, "policies": [], "victims": [{"pid": 1}]}
         run = run_of("quiesce", {"preflight": preflight, "change": change})
         result = conclusion.failure(
-            Run(**{**vars(run), "failure": {"failed": True, "msg": "half"}, "failed_at": "Close the databases"})
+            dataclasses.replace(run, failure={"failed": True, "msg": "half"}, failed_at="Close the databases")
         )
         assert (result["done"], result["changed"], result["msg"]) == (["sent: one"], True, "half")
         # Whom it would have ended is not whom it ended.
         assert "victims" not in result
 
     def test_a_failure_without_words_names_the_step(self) -> None:
-        run = Run(**{**vars(run_of("main")), "failure": {"failed": True}, "failed_at": "Apply the policies"})
+        run = dataclasses.replace(run_of("main"), failure={"failed": True}, failed_at="Apply the policies")
         assert conclusion.failure(run)["msg"] == "it failed at: Apply the policies"
 
     def test_the_report_has_the_time_in_its_name(self) -> None:
@@ -491,7 +492,7 @@ class TestConclusion:
         ],
     )
     def test_the_line(self, told: dict[str, t.Any], report: dict[str, t.Any], line: str) -> None:
-        assert conclusion.line(Run(**{**vars(run_of("triage")), "told": told, "report": report})) == line
+        assert conclusion.line(dataclasses.replace(run_of("triage"), told=told, report=report)) == line
 
 
 class TestSteps:
@@ -518,14 +519,14 @@ def test_the_connection_may_be_text(given: t.Any, options: dict[str, t.Any]) -> 
 
 @pytest.mark.parametrize("given", ["login_host=db", "[a]", "{a: ", ["a"], 5])
 def test_what_is_no_connection_is_refused_in_words(given: t.Any) -> None:
-    run = Run(**{**vars(run_of("reap_idle_sessions")), "connection": given})
+    run = dataclasses.replace(run_of("reap_idle_sessions"), connection=given)
     (problem,) = decisions.problems(run)
     assert problem.startswith("gp_connection: it is a dictionary of options such as login_host")
     assert decisions.policy_defaults(run)["mode"] == "enforce"
 
 
 def test_a_setting_of_the_run_wins_over_the_runbook() -> None:
-    run = Run(**{**vars(run_of("quiesce", kill_switch=True)), "connection": {"login_host": "h"}})
+    run = dataclasses.replace(run_of("quiesce", kill_switch=True), connection={"login_host": "h"})
     assert decisions.policy_defaults(run) == {
         "login_host": "h",
         "max_share": 100,
