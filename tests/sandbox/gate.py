@@ -181,11 +181,15 @@ class Gate:
 
     async def _wait(self, ticket: Ticket, text: str) -> bytes | None:
         """Lets the backend itself wait, so that signals and cancel requests find it."""
-        await self._world.block(ticket, self._database)
-        if ticket.granted:
-            await self._world.unblock(ticket)
-            return None
-        return await self._sleep(ticket, text)
+        try:
+            await self._world.block(ticket, self._database)
+            if ticket.granted:
+                await self._world.unblock(ticket)
+                return None
+            return await self._sleep(ticket, text)
+        except asyncio.CancelledError:  # the session has ended: nobody else would give its lock back
+            self._world.wake(ticket)
+            raise
 
     async def _sleep(self, ticket: Ticket, text: str) -> bytes | None:
         self._show_queued(True)

@@ -54,7 +54,13 @@ class Helper:
         return helper
 
     async def query(self, sql: str) -> list[list[str | None]]:
-        """The rows of the last result of a query string."""
+        """The rows of the last result of a query string.
+
+        A caller that is cancelled leaves no answer behind, which the next one would take for its own.
+        """
+        return await asyncio.shield(self._exchange(sql))
+
+    async def _exchange(self, sql: str) -> list[list[str | None]]:
         async with self._turn:
             self._writer.write(wire.query(sql))
             return await self._answer()

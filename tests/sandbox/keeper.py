@@ -27,14 +27,22 @@ class LockKeeper:
         return [helper.pid for helper in self._helpers.values()]
 
     async def hold(self, key: int, database: str) -> None:
+        await asyncio.shield(self._hold(key, database))
+
+    async def give_back(self, key: int) -> None:
+        """Wakes the waiter; a key that is not held (any more) is nothing to wake for."""
+        await asyncio.shield(self._give_back(key))
+
+    # A session that ends meanwhile cancels its wait for these, not the half of one.
+
+    async def _hold(self, key: int, database: str) -> None:
         async with self._turn:
             if database not in self._helpers:
                 self._helpers[database] = await Helper.connect(self._door, database=database)
             await self._helpers[database].query(f"SELECT pg_advisory_lock({LOCK_CLASS}, {key})")
             self._databases[key] = database
 
-    async def give_back(self, key: int) -> None:
-        """Wakes the waiter; a key that is not held (any more) is nothing to wake for."""
+    async def _give_back(self, key: int) -> None:
         async with self._turn:
             database = self._databases.pop(key, None)
             if database is None:

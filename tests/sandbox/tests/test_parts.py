@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sandbox import bypass, wire
 from sandbox.dialect import scan, statements
+from sandbox.helper import Helper
 from sandbox.profiles import GP6, GP7
 from sandbox.rules import AlterGroup, CreateGroup, DropGroup, Value
 from sandbox.slots import Slots, Ticket
@@ -213,3 +216,34 @@ def test_fields_and_rows() -> None:
     assert wire.parse_data_row(row) == ["ab", None]
     packet = wire.startup({"user": "a", "options": ""})
     assert wire.parse_startup(packet[4:]) == {"user": "a", "options": ""}
+
+
+def _answered(value: bytes) -> bytes:
+    row = len(value).to_bytes(4, "big") + value
+    return wire.frame(b"D", b"\0\1" + row) + wire.frame(b"C", b"SELECT 1\0") + wire.ready(b"I")
+
+
+class _Mute:
+    """Takes what is written to it, and nobody reads it."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+
+def test_a_cancelled_query_leaves_no_answer_to_the_next() -> None:
+    async def play() -> list[list[str | None]]:
+        reader = asyncio.StreamReader()
+        helper = Helper(reader, _Mute())  # type: ignore[arg-type]
+        given_up = asyncio.create_task(helper.query("SELECT 'first'"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        following = asyncio.create_task(helper.query("SELECT 'second'"))
+        for value in (b"first", b"second"):
+            reader.feed_data(_answered(value))
+            for _turn in range(5):
+                await asyncio.sleep(0)
+        return await asyncio.wait_for(following, 5)
+
+    assert asyncio.run(play()) == [["second"]]
