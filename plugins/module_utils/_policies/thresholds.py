@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import waits
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import GROUP_WAIT, RUNNING_STATES, Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.identity import NOBODY, Identities
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import names_test
@@ -100,10 +101,11 @@ class MaxHeldUp:
 
     def pick(self, moment: Moment, eligible: t.Sequence[Backend]) -> Pick:
         """The roots that hold up too many, the worst first, then the oldest transaction."""
-        held_up = held_up_by_root(moment.backends)
+        waiters = waiters_among(moment.backends)
+        held_up = waits.held_up_by_root(waiters)
         over = [backend for backend in moment.backends if len(held_up.get(backend.pid, ())) > self.limit]
         if not over:
-            return self._without_root(moment, held_up)
+            return self._without_root(waiters, held_up)
         over.sort(key=lambda backend: (-len(held_up[backend.pid]), -(backend.transaction_age or 0), backend.pid))
         may_end = {backend.pid for backend in eligible}
         worst = over[0]
@@ -115,46 +117,20 @@ class MaxHeldUp:
             worst,
         )
 
-    def _without_root(self, moment: Moment, held_up: t.Mapping[int, frozenset[int]]) -> Pick:
+    def _without_root(self, waiters: waits.Graph, held_up: waits.Graph) -> Pick:
         """Who waits in a circle holds up others too, and nobody can be named as the one to end."""
-        waiters = waiters_of(moment.backends)
         behind_roots = set(held_up).union(*held_up.values())
         for pid in sorted(waiters.keys() - behind_roots):
-            number = len(_reached(pid, waiters))
+            number = len(waits.held_up(pid, waiters) - {pid})
             if number > self.limit:
                 words = f"process {pid} holds up {number} others, {self.limit} are allowed, behind a circle of waits"
                 return Pick(number - self.limit, f"{words}, which the engine itself detects and breaks")
         return Pick(0, f"no session holds up more than {self.limit} others")
 
 
-def held_up_by_root(backends: t.Iterable[Backend]) -> dict[int, frozenset[int]]:
-    """Each session that holds up others and waits for nobody, with all that wait for it, directly or through others.
-
-    Who waits in a circle has no root: the engine's own deadlock detection ends one of them.
-    """
-    waiters = waiters_of(backends)
-    blocked = {pid for waiting in waiters.values() for pid in waiting}
-    return {root: _reached(root, waiters) for root in waiters if root not in blocked}
-
-
-def waiters_of(backends: t.Iterable[Backend]) -> dict[int, set[int]]:
+def waiters_among(backends: t.Iterable[Backend]) -> dict[int, list[int]]:
     """Each session that is waited for, with those that wait directly for it."""
-    waiters: dict[int, set[int]] = {}
-    for backend in backends:
-        for blocker in backend.blocked_by or ():
-            waiters.setdefault(blocker, set()).add(backend.pid)
-    return waiters
-
-
-def _reached(root: int, waiters: t.Mapping[int, t.AbstractSet[int]]) -> frozenset[int]:
-    found: set[int] = set()
-    todo = list(waiters[root])
-    while todo:
-        pid = todo.pop()
-        if pid not in found:
-            found.add(pid)
-            todo.extend(waiters.get(pid, ()))
-    return frozenset(found - {root})
+    return waits.waiters_of({backend.pid: backend.blocked_by or () for backend in backends})
 
 
 @dataclasses.dataclass(frozen=True)

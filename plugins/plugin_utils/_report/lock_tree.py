@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import typing as t
 
-Graph = t.Mapping[int, t.Collection[int]]
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import waits
 
 
 @dataclasses.dataclass
@@ -30,7 +30,7 @@ class Node:
     is_cycle: bool = False
 
 
-def lock_trees(blocked_by: Graph) -> list[Node]:
+def lock_trees(blocked_by: waits.Graph) -> list[Node]:
     """The trees of all who wait, those who hold up most first.
 
     Each session is there once, below the blocker that is nearest to a root, so that a long queue for one lock is
@@ -40,52 +40,37 @@ def lock_trees(blocked_by: Graph) -> list[Node]:
         blocked_by: Of each waiting session, those that it waits for.
     """
     blocked_by = {pid: sorted(set(others) - {pid}) for pid, others in blocked_by.items()}
-    blocks: dict[int, list[int]] = collections.defaultdict(list)
-    for waiter in sorted(blocked_by):
-        for blocker in blocked_by[waiter]:
-            blocks[blocker].append(waiter)
-    roots = [pid for pid in blocks if not blocked_by.get(pid)]
-    held = {pid: len(reached(pid, blocks)) for pid in roots}
-    nodes = [Node(pid, [], [], held[pid]) for pid in sorted(roots, key=lambda pid: (-held[pid], pid))]
+    waiters = waits.waiters_of(blocked_by)
+    held = {pid: len(others) for pid, others in waits.held_up_by_root(waiters).items()}
+    nodes = [Node(pid, [], [], held[pid]) for pid in sorted(held, key=lambda pid: (-held[pid], pid))]
     seen: set[int] = set()
-    _grow(nodes, blocks, blocked_by, seen)
-    return nodes + _cycles(blocks, blocked_by, seen)
+    _grow(nodes, waiters, blocked_by, seen)
+    return nodes + _cycles(waiters, blocked_by, seen)
 
 
-def _cycles(blocks: Graph, blocked_by: Graph, seen: set[int]) -> list[Node]:
+def _cycles(waiters: waits.Graph, blocked_by: waits.Graph, seen: set[int]) -> list[Node]:
     """What no root reaches."""
     found: list[Node] = []
-    for pid in sorted(blocks):
-        if pid in seen or pid not in reached(pid, blocks, keep_self=True):
+    for pid in sorted(waiters):
+        others = set() if pid in seen else waits.held_up(pid, waiters)
+        if pid not in others:
             continue
-        top = Node(pid, list(blocked_by[pid]), [], len(reached(pid, blocks)), is_cycle=True)
-        _grow([top], blocks, blocked_by, seen)
+        top = Node(pid, list(blocked_by[pid]), [], len(others) - 1, is_cycle=True)
+        _grow([top], waiters, blocked_by, seen)
         found.append(top)
     return found
 
 
-def _grow(tops: t.Sequence[Node], blocks: Graph, blocked_by: Graph, seen: set[int]) -> None:
+def _grow(tops: t.Sequence[Node], waiters: waits.Graph, blocked_by: waits.Graph, seen: set[int]) -> None:
     """Hang everything below the tops that is not seen yet, nearest first."""
     seen.update(top.pid for top in tops)
     line = collections.deque(tops)
     while line:
         node = line.popleft()
-        for pid in blocks.get(node.pid, ()):
+        for pid in waiters.get(node.pid, ()):
             if pid in seen:
                 continue
             seen.add(pid)
             child = Node(pid, [other for other in blocked_by[pid] if other != node.pid], [])
             node.children.append(child)
             line.append(child)
-
-
-def reached(pid: int, blocks: Graph, keep_self: bool = False) -> set[int]:
-    """All who wait for this session, directly or through others."""
-    found: set[int] = set()
-    line = [pid]
-    while line:
-        for other in blocks.get(line.pop(), ()):
-            if other not in found:
-                found.add(other)
-                line.append(other)
-    return found if keep_self else found - {pid}

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-import yaml
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import list_text
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._options_text import options_in
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS, Runbook
 
 PREFIX = "gp_remediation_"
@@ -136,25 +136,20 @@ RESULTS = ("report", "result")
 
 
 def connection(given: t.Any) -> dict[str, t.Any]:
-    """The options of the connection, none if they cannot be used; a survey and -e name=value give them as text."""
-    options = _connection(given)
-    return dict(options) if isinstance(options, t.Mapping) else {}
+    """The options of the connection, none if they cannot be used."""
+    try:
+        return options_in("gp_connection", given)
+    except OptionError:
+        return {}
 
 
 def connection_problem(given: t.Any) -> list[str]:
-    """Why these are no options of a connection; what they are is not said, for it may be a password."""
-    if not _connection(given) or isinstance(_connection(given), t.Mapping):
-        return []
-    return ["gp_connection: it is a dictionary of options such as login_host, or text such as '{login_host: db}'"]
-
-
-def _connection(given: t.Any) -> t.Any:
-    if not isinstance(given, str):
-        return given
+    """Why these are no options of a connection."""
     try:
-        return yaml.safe_load(given)
-    except yaml.YAMLError:
-        return given
+        options_in("gp_connection", given)
+    except OptionError as error:
+        return [error.message]
+    return []
 
 
 def names(name: str, value: t.Any) -> list[t.Any]:

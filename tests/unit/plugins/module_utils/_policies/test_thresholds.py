@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import forecast, policy, thresholds
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import waits
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,9 +119,8 @@ def closure(now: thresholds.Moment) -> dict[int, set[int]]:
 def test_held_up_is_the_closure_of_who_waits_for_whom(now: thresholds.Moment, limit: int) -> None:
     held_up = closure(now)
     roots = {backend.pid for backend in now.backends if not backend.blocked_by}
-    assert {pid: set(found) for pid, found in thresholds.held_up_by_root(now.backends).items()} == {
-        pid: held_up[pid] for pid in roots if held_up[pid]
-    }
+    by_root = waits.held_up_by_root(thresholds.waiters_among(now.backends))
+    assert by_root == {pid: held_up[pid] for pid in roots if held_up[pid]}
     pick = thresholds.MaxHeldUp(limit).pick(now, now.backends)
     assert (pick.excess > 0) == any(len(found) > limit for found in held_up.values())
     assert {backend.pid for backend in pick.order} == {pid for pid in roots if len(held_up[pid]) > limit}

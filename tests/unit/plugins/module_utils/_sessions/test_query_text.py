@@ -9,7 +9,7 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import query_text, secrets
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import query_text, secret_values, secrets
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import (
     mask_passwords,
     redact_literals,
@@ -306,7 +306,7 @@ def test_the_work_grows_as_the_text_does(repeated: list[str], first: list[str]) 
     work: list[list[int]] = []
     for times in (40, 160):
         text = " ".join(first) + "".join(repeated) * times
-        budget = secrets.Budget(len(text))
+        budget = secret_values.Budget(len(text))
         # mypy knows no type of an argument that has a default only.
         work.append(
             [
@@ -327,7 +327,7 @@ def test_comments_behind_the_name_of_a_password_cost_nothing_much() -> None:
 
 
 def test_masking_that_fails_costs_neither_the_result_nor_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    for error in (RuntimeError, RecursionError, MemoryError, secrets.OverBudget):
+    for error in (RuntimeError, RecursionError, MemoryError, secret_values.OverBudget):
 
         def broken(*_dummy: object, failure: type[Exception] = error, **_more: object) -> str:
             raise failure
@@ -340,8 +340,8 @@ def test_masking_that_fails_costs_neither_the_result_nor_the_secret(monkeypatch:
 def test_a_budget_ends_it() -> None:
     text = "password " * 100
     assert mask_passwords(text) != query_text.NOT_SHOWN
-    with pytest.raises(secrets.OverBudget):
-        secrets.without_secrets(text * 10, budget=secrets.Budget(0))
+    with pytest.raises(secret_values.OverBudget):
+        secrets.without_secrets(text * 10, budget=secret_values.Budget(0))
 
 
 def test_no_more_than_a_limit_is_looked_at() -> None:
