@@ -31,7 +31,7 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 LINTERS := ruff mypy codespell reuse yamllint shellcheck ansible-lint changelog docs docs-site importer nox
-.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench bench-locks \
+.PHONY: help test static demo venv lint $(LINTERS) sanity sanity-all unit smoke contract integration molecule bench bench-locks integration-all \
     torture torture-short dist pages constraints locks release clean
 
 help:  ## show this list
@@ -72,7 +72,7 @@ $(LINK):
 	@ln -sfn ../../../.. $@
 
 pages: venv  ## write the pages of the documentation that are made from code and from what is sent
-	@cd tests && "$(CURDIR)/$(PY)" -m pages
+	@cd tests && PYTHONPATH="$(CURDIR)/$(LIVE)" "$(CURDIR)/$(PY)" -m pages
 
 # What pip installs from are the locks, which have the hashes. ansible-core is not among the constraints: which one it is
 # depends on the Python.
@@ -168,6 +168,9 @@ contract: venv  ## the sandbox behaves as the recorded engines
 # Side by side on embedded engines, of which each process has its own; one after the other on a real cluster.
 integration: venv  ## modules, roles and playbooks against the sandbox
 	$(PY) -m pytest tests/integration $(if $(GPOPS_TEST_HOST),,--numprocesses=3 --dist=loadfile)
+
+integration-all: venv  ## the same both ways on each engine, by night
+	@GPOPS_TEST_WAYS=all $(MAKE) integration
 
 molecule: venv  ## the scenarios of the roles; MOLECULE_GPOPS_PROFILE=gp7 for another engine
 	molecule test --all

@@ -36,6 +36,12 @@ options:
       - Write a page of HTML beside the JSON. The entry point triage always does.
     type: bool
     default: false
+  fail_on:
+    description:
+      - Fail in the end, with the report written, if a finding is as bad as this. V(warning) counts V(critical), too.
+      - Without it no finding is a failure.
+    type: str
+    choices: [critical, warning]
   message:
     description:
       - The same as O(victim_message), under its short name.

@@ -116,7 +116,8 @@ victims:
       type: str
     outcome:
       description:
-        - V(cancelled) and V(terminated) are seen to have ended.
+        - V(cancelled) and V(terminated) are seen to have ended. In check mode it is V(would_be_cancelled) or
+          V(would_be_terminated), and nothing was sent.
         - V(gone) ended before the signal, V(changed) is another session or statement now. Neither was hit.
         - V(not_applicable) is a cancel for a session that runs nothing, or a pid that is no session but a helper of
           one. V(protected) was spared.
@@ -129,7 +130,7 @@ victims:
       description: The same in words.
       type: str
     signalled:
-      description: Whether a signal was sent to it (check mode, would be); V(null) if that is unknown.
+      description: Whether a signal was sent to it, in check mode always V(false); V(null) if that is unknown.
       type: bool
     sqlstate:
       description: The server's error code, where it refused with one.

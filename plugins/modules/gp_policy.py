@@ -188,7 +188,7 @@ policies:
       relieved: null
       rounds: 1
       counts:
-        terminated: 2
+        would_be_terminated: 2
 victims:
   description:
     - Each session that was chosen, with what became of it or, in report mode, would. A record as
@@ -208,14 +208,14 @@ victims:
       type: int
     outcome:
       description:
-        - As M(gpops.toolkit.gp_backend) has it. V(spared) is a session of a policy that was refused or broke off, or
-          one that the run had signalled before.
+        - As M(gpops.toolkit.gp_backend) has it, in report mode as there in check mode. V(spared) is a session of a
+          policy that was refused or broke off, or one that the run had signalled before.
       type: str
     reason:
       description: The same in words.
       type: str
     signalled:
-      description: Whether a signal was sent to it, in report mode would be; V(null) if that is unknown.
+      description: Whether a signal was sent to it, in report mode always V(false); V(null) if that is unknown.
       type: bool
   sample:
     - pid: 6038
@@ -277,12 +277,13 @@ guards:
       passed: true
       reason: no segment is down
 sessions:
-  description: How many client sessions there were at first, and how many were signalled or would be.
+  description: How many client sessions there were at first, how many were signalled, and how many would be.
   returned: success, and failure after the first look
   type: dict
   sample:
     total: 31
     signalled: 2
+    would_be_signalled: 0
 engine:
   description: What was found.
   returned: success

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import time
 import typing as t
@@ -33,6 +34,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # As a mark, for only that takes the place of the fixture's own parameters.
         mark = pytest.mark.parametrize(name, [*FAMILIES, MANAGED], indirect=True, scope=t.cast("t.Any", scope))
         metafunc.definition.add_marker(mark)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process of its own a module is run on one embedded engine; make integration-all does so on each."""
+    if EXTERNAL or os.environ.get("GPOPS_TEST_WAYS") == "all":
+        return
+    left_out = {item for item in items if isinstance(item, pytest.Function) and _is_for_the_night(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_for_the_night(item: pytest.Function) -> bool:
+    chosen = item.callspec.params if hasattr(item, "callspec") else {}
+    engines = {chosen.get(name, FAMILIES[0]) for name in ("cluster", "special")}
+    return chosen.get("way") == "module" and engines != {FAMILIES[0]}
 
 
 @pytest.fixture(autouse=True)

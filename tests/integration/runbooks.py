@@ -59,7 +59,8 @@ class Run:
     @property
     def victims(self) -> set[int]:
         """The processes that were signalled or would be."""
-        return {one["pid"] for one in self.report["remediation"].get("victims", []) if one["signalled"]}
+        victims = self.report["remediation"].get("victims", [])
+        return {one["pid"] for one in victims if one["signalled"] or one["outcome"].startswith("would_be_")}
 
 
 def on(family: str) -> pytest.MarkDecorator:

@@ -95,7 +95,7 @@ def test_what_succeeds(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
     assert "{{ 2 + 2 }}" in record["query"]
     assert found["warned"]["warnings"]
     assert found["planned"]["changed"] is True
-    assert found["checked"]["counts"] == {"terminated": 1}
+    assert found["checked"]["counts"] == {"would_be_terminated": 1}
     assert found["nobody"]["counts"] == {"not_applicable": 1}
     assert scene.sql("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = %s", (client.pid,))
 

@@ -37,7 +37,11 @@ def apply(cluster: Cluster, *policies: dict[str, t.Any], role: str | None = None
 
 def hits(found: Outcome) -> dict[int, str]:
     """Whom a signal went to, or may have, and what became of it."""
-    return {victim["pid"]: victim["outcome"] for victim in found["victims"] if victim["signalled"] is not False}
+    return {
+        victim["pid"]: victim["outcome"]
+        for victim in found["victims"]
+        if victim["signalled"] is not False or victim["outcome"].startswith("would_be_")
+    }
 
 
 def outcomes(found: Outcome) -> list[str]:
@@ -97,7 +101,8 @@ def test_report_sends_nothing_and_enforce_does_what_it_said(
     assert all(alive(scene, client) for client in (sitting, open_transaction, busy))
     for found in (report, checked):
         assert found["mode"] == "report"
-        assert found["sessions"]["signalled"] == 3
+        assert (found["sessions"]["signalled"], found["sessions"]["would_be_signalled"]) == (0, 3)
+        assert not any(victim["signalled"] for victim in found["victims"])
     assert (report["changed"], checked["changed"]) == (False, True)
     assert without_times(report) == without_times(checked)
     real = apply(cluster, *policies, role=getattr(cluster, role), toolkit=toolkit)
@@ -128,7 +133,7 @@ def test_a_lock_jam_is_broken_at_its_root(cluster: Cluster, scene: Scene, role: 
     root, waiting = jam(scene)
     rule = policy("jam", application_names=[NAME], max_held_up=1)
     report = apply(cluster, rule, role=getattr(cluster, role), toolkit=toolkit, mode="report")
-    assert (hits(report), report["policies"][0]["relieved"]) == ({root.pid: "terminated"}, True)
+    assert (hits(report), report["policies"][0]["relieved"]) == ({root.pid: "would_be_terminated"}, True)
     assert alive(scene, root)
     found = apply(cluster, rule, role=getattr(cluster, role), toolkit=toolkit)
     assert not found.failed, found
@@ -201,7 +206,7 @@ def test_a_group_queue_is_relieved_by_those_that_hold_a_slot(cluster: Cluster, s
     states = ["idle", "idle in transaction"]
     rule = policy(application_names=[NAME], resource_groups=[group], states=states, max_group_queue=0)
     report = apply(cluster, rule, mode="report")
-    assert hits(report) == {holder.pid: "terminated"}
+    assert hits(report) == {holder.pid: "would_be_terminated"}
     found = apply(cluster, rule, role=cluster.ops)
     assert not found.failed, found
     assert hits(found) == {holder.pid: "terminated"}
@@ -348,7 +353,7 @@ def test_guards_stop_it_before_the_first_signal(cluster: Cluster, scene: Scene, 
             assert (found["victims"], found["changed"]) == ([], False)
         report = apply(cluster, policy(application_names=[NAME]), mode="report", **guard)
         assert not report.failed
-        assert hits(report) == {victim.pid: "terminated"}
+        assert hits(report) == {victim.pid: "would_be_terminated"}
         assert [one["passed"] for one in report["guards"]] == [False, True]
     assert alive(scene, victim)
     calm = apply(cluster, windows=["00:00-24:00"], kill_switch_file=str(tmp_path / "none"))
@@ -409,7 +414,7 @@ def test_the_share_counts_all_policies(cluster: Cluster, scene: Scene) -> None:
     found = apply(cluster, *policies, max_share=100 * 3 / total)
     assert found.failed
     assert outcomes(found) == ["done", "refused"]
-    assert found["sessions"] == {"total": total, "signalled": 2}
+    assert found["sessions"] == {"total": total, "signalled": 2, "would_be_signalled": 0}
     assert hits(found) == dict.fromkeys([client.pid for client in first], "terminated")
     assert all(alive(scene, client) for client in second)
 

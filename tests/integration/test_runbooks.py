@@ -43,6 +43,8 @@ def check_report(scene: Scene, runbook: str, situation: Situation, tmp_path: Pat
     assert not (tmp_path / "state").exists()
     for policy in told.report["remediation"]["policies"]:
         assert policy["outcome"] == "would_act"
+        assert not any(victim["signalled"] for victim in told.report["remediation"]["victims"])
+        assert "would be" in policy["reason"]
         assert f"would_act: {policy['reason']}" in told.out
 
 
@@ -368,6 +370,24 @@ def test_triage(scene: Scene, tmp_path: Path) -> None:
     assert done.code == 0, done.out
     assert done.victims == {root.pid}
     eventually(waiter.is_done, "the waiter goes on")
+
+
+@on("gp6")
+def test_triage_tells_what_it_finds(scene: Scene, tmp_path: Path) -> None:
+    """On the terminal, what matters most first, and on request in the exit code; the report is there all the same."""
+    table = scene.table()
+    root = scene.client(scene.cluster.user).run("BEGIN", f"LOCK TABLE {table}")
+    for _number in range(2):
+        scene.waiting(scene.client(scene.cluster.other).start(f"SELECT * FROM {table}"))
+    told = run("triage", scene.cluster, tmp_path, "report")
+    assert told.code == 0
+    said = [line.strip() for line in told.out.splitlines() if line.strip().startswith('"warning: ')]
+    assert any(f"The root is process {root.pid}" in line for line in said), told.out
+    for fail_on, failed in (("critical", False), ("warning", True)):
+        done = run("triage", scene.cluster, tmp_path, "report", fail_on=fail_on)
+        assert (done.code != 0) is failed, done.out
+        assert ("gp_remediation_fail_on: 2 sessions wait for a lock" in done.out) is failed
+        assert done.report["findings"][0]["level"] == "warning"
 
 
 @on("gp7")

@@ -14,8 +14,9 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies.decision i
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards import Finding
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy, Settings
+from ansible_collections.gpops.toolkit.plugins.module_utils._policies.thresholds import MaxHeldUp
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import counts, diff, records
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import counts, diff, is_hit, records
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import GONE, Verdict
 
 REPORT = "report"
@@ -100,7 +101,7 @@ class Journal:
         if not stopped or not self._acting:
             return
         words = "; ".join(f"{finding.guard}: {finding.reason}" for finding in stopped)
-        number = sum(victim["signalled"] is not False for account in self._accounts.values() for victim in account.hit)
+        number = sum(is_hit(victim) for account in self._accounts.values() for victim in account.hit)
         before = f"after {number} signals" if number else "and nothing was signalled"
         raise Stopped(f"a guard stopped it, {before}: {words}")
 
@@ -116,7 +117,7 @@ class Journal:
 
     def sent_so_far(self, account: PolicyAccount) -> str:
         """What a policy that is refused has done before."""
-        number = sum(victim["signalled"] is not False for victim in account.hit)
+        number = sum(is_hit(victim) for victim in account.hit)
         if not number:
             return "nobody was signalled"
         verb = ("was" if number == 1 else "were") if self._acting else "would be"
@@ -138,7 +139,7 @@ class Journal:
     def conclude(self, policy: Policy, step: Step) -> None:
         """The outcome of a policy that came to its end."""
         account = self.account(policy)
-        number = sum(victim["signalled"] is not False for victim in account.hit)
+        number = sum(is_hit(victim) for victim in account.hit)
         state = policy.request.state
         if not account.tried:
             account.outcome, account.reason = NOTHING, "no session is to end"
@@ -148,8 +149,9 @@ class Journal:
             account.outcome, account.reason = DONE, f"{_sessions(number)} signalled to be {state}"
         else:
             account.outcome, account.reason = WOULD_ACT, f"{_sessions(number)} would be {state}"
+        supposed = not self._acting and account.rounds
         if policy.has_end:
-            account.reason += f"; {step.why}"
+            account.reason += f"; {self._foretold(policy, step) if supposed else step.why}"
             if step.now and account.problem is None:
                 account.reason += f"; {policy.rounds} rounds were not enough"
         if self._acting and not policy.request.ignore_survivors:
@@ -157,6 +159,12 @@ class Journal:
             if problem or (policy.has_end and not account.relieved):
                 account.outcome = FAILED
                 account.reason = "; ".join(part for part in (problem, account.reason) if part)
+
+    @staticmethod
+    def _foretold(policy: Policy, step: Step) -> str:
+        """What is said of a moment that nobody has seen."""
+        held_up = ", if those that were held up hold up nobody in turn" if isinstance(policy.goal, MaxHeldUp) else ""
+        return f"it would then be so that {step.why}{held_up}"
 
     def _problem(self, policy: Policy, account: PolicyAccount) -> str | None:
         """The first session that was to end and did not."""
@@ -177,7 +185,7 @@ class Journal:
         victims = [victim for account in self._accounts.values() for victim in account.victims]
         found: dict[str, t.Any] = {
             # A report changes nothing and would not; in check mode, what would be.
-            "changed": self._settings.enforce and any(victim["signalled"] is not False for victim in victims),
+            "changed": self._settings.enforce and any(is_hit(victim) for victim in victims),
             "mode": ENFORCE if self._acting else REPORT,
             "policies": [self._policy(policy) for policy in self._policies],
             "victims": victims,
@@ -188,7 +196,9 @@ class Journal:
         if self.engine is not None:
             found["engine"] = self.engine.shown
         if self.total is not None:
-            found["sessions"] = {"total": self.total, "signalled": self.history.sessions_with()}
+            number = self.history.sessions_with()
+            sent, supposed = (number, 0) if self._acting else (0, number)
+            found["sessions"] = {"total": self.total, "signalled": sent, "would_be_signalled": supposed}
         return found
 
     def _policy(self, policy: Policy) -> dict[str, t.Any]:
@@ -210,10 +220,7 @@ def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
     listed = [victim for victim in victims if victim["outcome"] != GONE]
     first = {_who(victim): victim for victim in reversed(listed)}
     last = {_who(victim): victim for victim in listed}
-    return {
-        "before": diff([first[who] for who in last])["before"],
-        "after": diff(last.values())["after"],
-    }
+    return diff([{**first[who], "outcome": victim["outcome"]} for who, victim in last.items()])
 
 
 def _sessions(number: int) -> str:

@@ -18,10 +18,16 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts im
     GONE,
     REFUSED,
     TERMINATED,
+    WOULD_BE,
     Verdict,
 )
 
 QUERY_LENGTH = 1024
+_DIFF_QUERY = 60
+NOTHING_SENT = "nothing was sent"
+# The outcomes after which nothing of the session is left, and after which it does nothing any more.
+_ENDED = (TERMINATED, WOULD_BE + TERMINATED, GONE)
+_STOPPED = (CANCELLED, WOULD_BE + CANCELLED)
 
 
 def result(
@@ -33,7 +39,7 @@ def result(
     """PURE: the result of the module; without endings, what would happen."""
     found = records(verdicts, endings, engine, request)
     return {
-        "changed": any(victim["signalled"] is not False for victim in found),
+        "changed": any(is_hit(victim) for victim in found),
         "victims": found,
         "counts": counts(found),
         "engine": engine.shown,
@@ -95,21 +101,25 @@ def _toolkit_instead(engine: Engine) -> str:
 
 
 def record(verdict: Verdict, ending: Outcome | None, request: Request) -> dict[str, t.Any]:
-    """PURE: a session with what became of it; without an ending, what would."""
+    """PURE: a session with what became of it; without an ending, what would become of it."""
     victim = dataclasses.asdict(verdict.backend)
     for name in ("hidden", "waits_for_modes", "blocked_by", "blocks"):
         del victim[name]
     victim["query"] = shown(verdict.backend.query, QUERY_LENGTH, request.redact_literals)
     if ending is not None:
         return {**victim, **dataclasses.asdict(ending)}
-    # In check mode, or not signalled: a victim-to-be counts as one.
     return {
         **victim,
-        "outcome": verdict.outcome or request.state,
-        "reason": verdict.reason,
-        "signalled": verdict.outcome is None,
+        "outcome": verdict.outcome or WOULD_BE + request.state,
+        "reason": verdict.reason if verdict.outcome else NOTHING_SENT,
+        "signalled": False,
         "sqlstate": None,
     }
+
+
+def is_hit(victim: t.Mapping[str, t.Any]) -> bool:
+    """PURE: whether it was signalled, may have been, or would be where nothing is sent."""
+    return victim["signalled"] is not False or victim["outcome"].startswith(WOULD_BE)
 
 
 def counts(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
@@ -118,16 +128,32 @@ def counts(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
 
 
 def diff(victims: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
-    """PURE: the sessions before and after, a line each."""
-    before, after = [], []
+    """PURE: the sessions before and after, a line each; the header tells what only would be."""
+    before, after, supposed = [], [], False
     for victim in victims:
-        line = f"{victim['pid']} {victim['usename']}@{victim['datname']} {victim['state']}\n"
-        before.append(line)
-        if victim["outcome"] == CANCELLED:
-            after.append(line.replace(" active\n", " idle\n"))
-        elif victim["outcome"] not in (TERMINATED, GONE):
-            after.append(line)
-    return {"before": "".join(before), "after": "".join(after)}
+        before.append(_line(victim, victim["state"]))
+        supposed = supposed or victim["outcome"].startswith(WOULD_BE)
+        if victim["outcome"] in _STOPPED and victim["state"] == "active":
+            after.append(_line(victim, "idle"))
+        elif victim["outcome"] not in _ENDED:
+            after.append(before[-1])
+    return {
+        "before": "".join(before),
+        "after": "".join(after),
+        "before_header": "sessions",
+        "after_header": "sessions as they would be; nothing was sent" if supposed else "sessions",
+    }
+
+
+def _line(victim: t.Mapping[str, t.Any], state: str | None) -> str:
+    age = victim["query_age"] if victim["state"] == "active" else victim["state_age"]
+    doing = state or "state not visible"
+    if age is not None and state == victim["state"]:
+        doing += f" for {int(age)} s"
+    # Users choose these: a line end in one would look like a session.
+    application, query = (" ".join((victim[name] or "").split()) for name in ("application_name", "query"))
+    who = f"{victim['pid']} {victim['usename']}@{victim['datname']}"
+    return "; ".join(part for part in (f"{who} {doing}", application, query[:_DIFF_QUERY]) if part) + "\n"
 
 
 def warnings(engine: Engine, request: Request) -> list[str]:

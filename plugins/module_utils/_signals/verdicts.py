@@ -27,6 +27,8 @@ REFUSED = "refused"
 ALIVE = "alive"
 UNKNOWN = "unknown"
 SPARED = "spared"
+# Before the state, of a session that was chosen where nothing is sent.
+WOULD_BE = "would_be_"
 
 _DROPPED = (
     "its role was dropped, so nothing tells whether it is one of protected_users or a superuser; to end it, set "

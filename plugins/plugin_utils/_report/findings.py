@@ -186,17 +186,26 @@ def _not_enforced(groups: records.Data) -> t.Iterator[Finding]:
 
 
 def _what_was_done(remediation: records.Data) -> t.Iterator[Finding]:
+    supposed = is_supposed(remediation)
     for guard in records.dicts(remediation.get("guards")):
         if guard.get("passed") is False:
             why = f"{texts.name(guard.get('guard'))}: {texts.reason(guard.get('reason')) or 'no reason was given'}"
-            yield Finding(WARNING, f"A guard stopped the runbook. {why}")
+            yield Finding(WARNING, f"A guard {'would stop' if supposed else 'stopped'} the runbook. {why}")
     for policy in records.dicts(remediation.get("policies")):
         if policy.get("outcome") in {"failed", "refused"}:
             name, outcome = texts.name(policy.get("name")), texts.name(policy.get("outcome"))
             yield Finding(CRITICAL, f"Policy {name}: {outcome}. {texts.reason(policy.get('reason'))}".rstrip())
         elif policy.get("relieved") is False:
-            yield Finding(WARNING, f"Policy {texts.name(policy.get('name'))} did not relieve the situation.")
+            not_relieved = "would not relieve" if supposed else "did not relieve"
+            yield Finding(WARNING, f"Policy {texts.name(policy.get('name'))} {not_relieved} the situation.")
     done = records.counts(remediation.get("counts"))
     if done:
         outcomes = ", ".join(f"{count} {texts.name(outcome).replace('_', ' ')}" for outcome, count in done.items())
-        yield Finding(NOTE, f"What became of the sessions chosen: {outcomes}.")
+        became = "would become of those chosen; nothing was sent" if supposed else "became of the sessions chosen"
+        yield Finding(NOTE, f"What {became}: {outcomes}.")
+
+
+def is_supposed(remediation: records.Data) -> bool:
+    """Whether the records tell what would be: a policy in report mode, or a module in check mode."""
+    outcomes = records.counts(remediation.get("counts"))
+    return remediation.get("mode") == "report" or any(str(outcome).startswith("would_be_") for outcome in outcomes)

@@ -284,24 +284,29 @@ def _done(remediation: records.Data) -> dict[str, t.Any]:
     """What gp_policy says, in words."""
     victims = records.dicts(remediation.get("victims"))
     sent = records.mapping(remediation.get("sessions"))
-    total, signalled = records.number(sent.get("total")), records.number(sent.get("signalled"))
-    known = signalled is not None and total is not None
+    supposed = findings.is_supposed(remediation)
+    number = records.number(sent.get("would_be_signalled" if supposed else "signalled"))
+    total = records.number(sent.get("total"))
+    known = number is not None and total is not None
+    told = f"{number} of {total} sessions {'would be signalled; nothing was sent' if supposed else 'were signalled'}."
     return {
         "exists": bool(remediation) and not remediation.get("skipped"),
-        "signalled": f"{signalled} of {total} sessions were signalled." if known else "",
-        "guards": [_guard(guard) for guard in records.dicts(remediation.get("guards"))],
+        "title": "What would be done" if supposed else "What was done",
+        "signalled": told if known else "",
+        "guards": [_guard(guard, supposed) for guard in records.dicts(remediation.get("guards"))],
         "policies": [_policy(policy) for policy in records.dicts(remediation.get("policies"))],
         "victims": [_victim(victim) for victim in victims[:MAX_DONE]],
         "more_victims": max(0, len(victims) - MAX_DONE),
     }
 
 
-def _guard(guard: records.Data) -> dict[str, str]:
-    passed = {True: "passed", False: "stopped the runbook"}.get(guard.get("passed"), "not known")  # type: ignore[arg-type]  # of any type
+def _guard(guard: records.Data, supposed: bool) -> dict[str, str]:
+    stops = "would stop the runbook" if supposed else "stopped the runbook"
+    passed = {True: "passed", False: stops}.get(guard.get("passed"), "not known")  # type: ignore[arg-type]  # of any type
     return {
         "name": texts.name(guard.get("guard")).replace("_", " "),
         "passed": passed,
-        "level": {"passed": findings.GOOD, "stopped the runbook": findings.CRITICAL}.get(passed, ""),
+        "level": {"passed": findings.GOOD, stops: findings.CRITICAL}.get(passed, ""),
         "reason": texts.reason(guard.get("reason")),
     }
 

@@ -8,10 +8,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import visible
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import findings as report_findings
+from ansible_collections.gpops.toolkit.plugins.plugin_utils._report.plain_data import plain
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import admission, groups
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.settings import truth
 
+_FAIL_ON = {
+    report_findings.CRITICAL: (report_findings.CRITICAL,),
+    report_findings.WARNING: (report_findings.CRITICAL, report_findings.WARNING),
+}
 Parts = t.Tuple[t.Mapping[str, t.Any], t.List[str], t.Dict[str, t.Any]]
 
 
@@ -82,6 +88,22 @@ def failure(run: Run) -> dict[str, t.Any]:
         "changed": bool(so_far.get("changed") or run.failure.get("changed")),
         "msg": run.failure.get("msg") or f"it failed at: {run.failed_at}",
     }
+
+
+def findings(run: Run) -> list[str]:
+    """What is conspicuous, what matters most first, a line each."""
+    return [visible(" ".join(f"{found.level}: {found.text}".split())) for found in _found(run)]
+
+
+def _found(run: Run) -> list[report_findings.Finding]:
+    results = {"processes": run.of("processes"), "groups": run.of("groups"), "remediation": run.of("ended")}
+    return report_findings.find({name: plain(found) for name, found in results.items()})
+
+
+def too_bad(run: Run) -> list[str]:
+    """What is as bad as the run is to fail on."""
+    levels = _FAIL_ON.get(str(run.given.get("fail_on") or ""), ())
+    return [visible(found.text) for found in _found(run) if found.level in levels]
 
 
 def has_page(run: Run) -> bool:

@@ -121,6 +121,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "ended_badly": ended_badly,
     "enforces": lambda run: run.enforces,
     "failure": conclusion.failure,
+    "findings": conclusion.findings,
     "group_glob": lambda run: exactly(run.group),
     "groups": lambda run: run.of("groups"),
     "holding": lambda _run: list(groups.HOLDING),
@@ -143,5 +144,6 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "result": conclusion.result,
     "still_queued": groups.still_queued,
     "stops": stops,
+    "too_bad": conclusion.too_bad,
     "wanted_group": groups.wanted,
 }

@@ -101,14 +101,18 @@ _ALL = (
         short="See everything and write it down",
         description=(
             "Writes sessions, lock tree, resource groups and connections as JSON and as one page of HTML.",
+            "Shows what is conspicuous, what matters most first, and with O(gp_remediation_fail_on) fails on it.",
             (
                 "Changes nothing, unless O(gp_remediation_policies) are given with "
                 "O(gp_remediation_mode=enforce). What they do, or would do, is in the report."
             ),
             "If resource groups cannot be read, the report says so.",
         ),
-        shown=(("policies", "policies whose effect the report shows (default: none)"),),
-        own=("policies",),
+        shown=(
+            ("policies", "policies whose effect the report shows (default: none)"),
+            ("fail_on", "critical or warning: exit with an error if a finding is so bad (default: never)"),
+        ),
+        own=("policies", "fail_on"),
     ),
     Runbook(
         name="reap_idle_in_transaction",

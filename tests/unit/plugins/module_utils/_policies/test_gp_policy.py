@@ -36,6 +36,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies import (
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies import policy as policy_module
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import escalation
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import is_hit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.engines import engine
@@ -233,7 +234,7 @@ def column(result: dict[str, t.Any], name: str) -> list[t.Any]:
 
 
 def hits(result: dict[str, t.Any]) -> list[tuple[str, int]]:
-    return [(victim["policy"], victim["pid"]) for victim in result["victims"] if victim["signalled"] is not False]
+    return [(victim["policy"], victim["pid"]) for victim in result["victims"] if is_hit(victim)]
 
 
 @st.composite
@@ -284,7 +285,8 @@ def check(server: Server, result: dict[str, t.Any], rules: t.Sequence[dict[str, 
     sure = {victim["pid"] for victim in result["victims"] if victim["signalled"]}
     assert sure <= {pid for dummy, pid in server.hit}, "who was not is not"
     assert result["changed"] == bool(claimed)
-    assert result["sessions"]["signalled"] == len(claimed) if "sessions" in result else not claimed
+    sessions = result.get("sessions", {"signalled": 0, "would_be_signalled": 0})
+    assert (sessions["signalled"], sessions["would_be_signalled"]) == (len(claimed), 0)
     for number, rule in enumerate(rules):
         own = [victim for victim in result["victims"] if victim["policy"] == f"p{number}"]
         tried = [victim["pid"] for victim in own if victim["signalled"] is not False]
@@ -349,6 +351,8 @@ def test_a_report_is_what_a_calm_server_does(run: Run, data: st.DataObject) -> N
     assert not server.hit
     assert (report.pop("changed"), checked.pop("changed")) in ((False, False), (False, True))
     assert report == checked
+    assert not any(victim["signalled"] for victim in report["victims"])
+    assert not {"terminated", "cancelled"} & set(report["counts"])
     real = run(server, *rules)[0]
     assert hits(report) == hits(real)
     assert column(report, "relieved") == column(real, "relieved")
@@ -396,7 +400,8 @@ def test_the_share_counts_sessions_over_all_policies(run: Run) -> None:
         result, _error = run(Server(*sessions), *rules, max_share=50.0, mode=mode)
         assert column(result, "outcome")[-1] == "refused"
         assert "refused" not in column(result, "outcome")[:-1]
-        assert result["sessions"] == {"total": 10, "signalled": 5}
+        sent, supposed = (5, 0) if mode == "enforce" else (0, 5)
+        assert result["sessions"] == {"total": 10, "signalled": sent, "would_be_signalled": supposed}
 
 
 def test_survivors_stop_a_policy_unless_they_are_ignored(run: Run) -> None:
@@ -433,8 +438,10 @@ def test_the_diff_has_each_session_once(run: Run, mode: str) -> None:
     result, error = run(Server(session(1), session(2), session(3)), *rules, mode=mode)
     assert error is None
     assert result["diff"] == {
-        "before": "1 sammy@sales active\n2 sammy@sales active\n",
-        "after": "1 sammy@sales idle\n",
+        "before": "1 sammy@sales active; etl\n2 sammy@sales active; etl\n",
+        "after": "1 sammy@sales idle; etl\n",
+        "before_header": "sessions",
+        "after_header": "sessions as they would be; nothing was sent" if mode == "report" else "sessions",
     }
 
 

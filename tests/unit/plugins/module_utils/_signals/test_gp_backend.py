@@ -244,7 +244,10 @@ def test_check_mode_predicts() -> None:
     verdicts = protect([session(1), session(2, is_superuser=True)], Protection("terminated"))
     found = result.result(verdicts, {}, ENGINE, asked())
     assert found["changed"] is True
-    assert found["counts"] == {"terminated": 1, "protected": 1}
+    assert found["counts"] == {"would_be_terminated": 1, "protected": 1}
+    assert [victim["signalled"] for victim in found["victims"]] == [False, False]
+    assert found["victims"][0]["reason"] == "nothing was sent"
+    assert "nothing was sent" in found["diff"]["after_header"]
     assert found["diff"]["before"].count("\n") == 2
     assert found["diff"]["after"].count("\n") == 1
 

@@ -264,6 +264,28 @@ class TestFindings:
             "What became of the sessions chosen: 2 terminated, 1 not applicable.",
         ]
 
+    def test_what_would_be_done_is_not_said_as_done(self) -> None:
+        remediation = {
+            "mode": "report",
+            "guards": [{"guard": "windows", "passed": False, "reason": "later"}],
+            "policies": [{"name": "b", "outcome": "would_act", "relieved": False}],
+            "counts": {"would_be_terminated": 2},
+            "victims": [{"pid": 1, "outcome": "would_be_terminated", "signalled": False}],
+            "sessions": {"total": 13, "signalled": 0, "would_be_signalled": 2},
+        }
+        assert found(remediation=remediation) == [
+            "A guard would stop the runbook. windows: later",
+            "Policy b would not relieve the situation.",
+            "What would become of those chosen; nothing was sent: 2 would be terminated.",
+        ]
+        page = report_page.render(compose(remediation=remediation))
+        assert "What would be done" in page
+        assert "2 of 13 sessions would be signalled; nothing was sent." in page
+        for done in ("What was done", "were signalled", "stopped the runbook", "> terminated"):
+            assert done not in page
+        checked = {name: value for name, value in remediation.items() if name != "mode"}
+        assert "What was done" not in report_page.render(compose(remediation=checked))
+
 
 class Page(html.parser.HTMLParser):
     """What a browser would make of the page: its elements, and the text."""
