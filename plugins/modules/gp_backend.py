@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - gpops.toolkit.connection
   - gpops.toolkit.selection
   - gpops.toolkit.signals
+  - gpops.toolkit.unknown_names
 options:
   state:
     description:
@@ -170,6 +171,12 @@ counts:
   type: dict
   sample:
     terminated: 5
+unknown_names:
+  description: Exact names in the options that the cluster does not have; none with O(unknown_names=ignore).
+  returned: success, and failure after the choice
+  type: list
+  elements: str
+  sample: [bily]
 engine:
   description: What was found.
   returned: success

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - gpops.toolkit.attributes.acting
   - gpops.toolkit.connection
   - gpops.toolkit.policies
+  - gpops.toolkit.unknown_names
 options:
   mode:
     description:
@@ -284,6 +285,12 @@ sessions:
     total: 31
     signalled: 2
     would_be_signalled: 0
+unknown_names:
+  description: Exact names in the options that the cluster does not have; none with O(unknown_names=ignore).
+  returned: success, and failure after the options were understood
+  type: list
+  elements: str
+  sample: [bily]
 engine:
   description: What was found.
   returned: success

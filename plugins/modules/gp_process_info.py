@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - gpops.toolkit.attributes.info
   - gpops.toolkit.connection
   - gpops.toolkit.selection
+  - gpops.toolkit.unknown_names
 options:
   fields:
     description:
@@ -322,6 +323,12 @@ connections:
     used: 14
     max: 400
     reserved: 3
+unknown_names:
+  description: Exact names in the options that the cluster does not have; none with O(unknown_names=ignore).
+  returned: success
+  type: list
+  elements: str
+  sample: [bily]
 engine:
   description: What was found.
   returned: success

@@ -24,7 +24,7 @@ SECRET = "s3cret-of-nobody"
 STUBBORN = """DO $$ BEGIN LOOP
   BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;
 END LOOP; END $$"""
-AGE = re.compile(r'"\w+_age": [0-9.]+')
+AGE = re.compile(r'"\w+_age": [0-9.]+| for \d+ s(?=; )')
 # What tells how a module was transferred and run.
 TRANSFER = ("<gp> ", "Using module file", "gpops.toolkit.gp_")
 

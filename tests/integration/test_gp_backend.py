@@ -105,8 +105,11 @@ def test_check_mode_sends_nothing_and_shows_the_same_victims(cluster: Cluster, s
     assert checked["changed"] is True
     assert checked["diff"]["before"].count(f"{cluster.user}@{cluster.database}") == 2
     assert checked["diff"]["after"] == ""
+    assert "nothing was sent" in checked["diff"]["after_header"]
+    assert not any(victim["signalled"] for victim in checked["victims"])
     real = backend(cluster, **options)
-    assert outcomes(real) == outcomes(checked)
+    assert set(outcomes(real).values()) == {"terminated"}
+    assert outcomes(checked) == dict.fromkeys(outcomes(real), "would_be_terminated")
 
 
 def test_cancel_first(cluster: Cluster, scene: Scene) -> None:

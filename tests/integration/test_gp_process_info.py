@@ -518,3 +518,43 @@ def _dropped(scene: Scene, database: str) -> bool:
     except psycopg2.errors.ObjectInUse:
         return False
     return True
+
+
+@pytest.mark.managed
+@pytest.mark.parametrize("role", ["admin", "ops", "user"])
+def test_names_that_are_not_there_are_told(cluster: Cluster, scene: Scene, role: str) -> None:
+    """Also from a group that is full, and whoever looks; a session of that name need not be there."""
+    login = getattr(cluster, role)
+    scene.group(login)
+    scene.client(login).run("BEGIN", "SELECT 1")
+    options: dict[str, t.Any] = {
+        **cluster.login(login),
+        "users": ["bily", cluster.other, "b*"],
+        "exclude_databases": ["prod", cluster.plain_database],
+        "resource_groups": ["repots", "admin_group"],
+    }
+    found = run_module("gp_process_info", options)
+    assert not found.failed, found
+    assert found["unknown_names"] == ["bily", "prod", "repots"]
+    for option, name in (("users", "role bily"), ("exclude_databases", "database prod")):
+        assert f"{option}: this cluster has no {name}" in str(found["warnings"])
+    assert "resource_groups: this cluster has no resource group repots" in str(found["warnings"])
+    assert str(found["warnings"]).count("this cluster has no") == 3
+    silent = run_module("gp_process_info", {**options, "unknown_names": "ignore"})
+    assert (silent["unknown_names"], "this cluster has no" in str(silent.get("warnings"))) == ([], False)
+
+
+def test_a_name_that_is_not_there_may_be_a_failure(cluster: Cluster, scene: Scene) -> None:
+    victim = scene.client(cluster.user, name="gpops it names")
+    login = {**cluster.login(cluster.admin), "unknown_names": "fail"}
+    chosen: dict[str, t.Any] = {"state": "terminated", "application_names": ["gpops it names"]}
+    for module, options in (
+        ("gp_process_info", {"users": ["bily"]}),
+        ("gp_backend", {**chosen, "exclude_users": ["bily"]}),
+        ("gp_policy", {"mode": "enforce", "policies": [{"name": "quotas", **chosen, "role_quotas": {"bily": 0}}]}),
+    ):
+        failed = run_module(module, {**login, **options})
+        assert failed.failed
+        assert "this cluster has no role bily; nothing was sent" in failed["msg"]
+        assert failed["unknown_names"] == ["bily"]
+    assert scene.sql("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (victim.pid,)) == [(1,)]

@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
-from ansible_collections.gpops.toolkit.plugins.doc_fragments import policies, remediation
+from ansible_collections.gpops.toolkit.plugins.doc_fragments import policies, remediation, unknown_names
 from ansible_collections.gpops.toolkit.plugins.module_utils._resource_groups.options import OPTIONS as GROUP_OPTIONS
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import settings
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.runbooks import RUNBOOKS, Runbook
@@ -70,7 +70,13 @@ def _fragment(text: str) -> Spec:
 
 
 _POLICY = _fragment(policies.ModuleDocFragment.DOCUMENTATION)["policies"]["suboptions"]
-_SOURCES = {**_POLICY, **documented("gp_policy"), **_fragment(remediation.ModuleDocFragment.DOCUMENTATION)}
+# Of gp_policy, beside its policies and the connection.
+OF_THE_MODULE = {**documented("gp_policy"), **_fragment(unknown_names.ModuleDocFragment.DOCUMENTATION)}
+_SOURCES = {
+    **_POLICY,
+    **OF_THE_MODULE,
+    **_fragment(remediation.ModuleDocFragment.DOCUMENTATION),
+}
 
 
 def settings_of(runbook: Runbook) -> list[str]:

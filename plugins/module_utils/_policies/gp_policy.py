@@ -16,6 +16,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies.journal im
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import OPTIONS, Settings, parse
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.port import Reach, reached
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.rounds import Rounds
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import unknown_names
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "policies": {"type": "list", "elements": "dict", "required": True, "options": OPTIONS},
@@ -27,6 +28,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "windows": {"type": "list", "elements": "str"},
     "windows_timezone": {"type": "str", "default": "UTC"},
     "redact_literals": {"type": "bool", "default": False},
+    **unknown_names.ARGUMENT_SPEC,
 }
 
 
@@ -54,6 +56,10 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool, reach: Reach = reached
         journal.guard(guard_checks.findings())
         with reach(options, *needs_of_messages(*(policy.request.message for policy in policies))) as server:
             journal.engine = server.engine
+            journal.unknown_names, told = unknown_names.check(
+                unknown_names.named_by_policies(options["policies"]), options["unknown_names"], server.ask
+            )
+            journal.say(told)
             Rounds(server, policies, settings, guard_checks, journal).run()
     except GpopsError as error:
         journal.broke_off(error.message)

@@ -73,6 +73,7 @@ class Journal:
         history: Whom this run has signalled.
         total: How many sessions there were at first; None before anybody looked.
         engine: What the server is; None before the login.
+        unknown_names: Those in the policies that the cluster does not have.
     """
 
     def __init__(self, policies: t.Sequence[Policy], settings: Settings) -> None:
@@ -80,6 +81,7 @@ class Journal:
         self.warnings: list[str] = []
         self.total: int | None = None
         self.engine: Engine | None = None
+        self.unknown_names: list[str] = []
         self._policies = policies
         self._settings = settings
         self._acting = settings.acting
@@ -192,6 +194,7 @@ class Journal:
             "counts": counts(victims),
             "guards": [dataclasses.asdict(finding) for finding in self._guards.values()],
             "diff": _diff(victims),
+            "unknown_names": self.unknown_names,
         }
         if self.engine is not None:
             found["engine"] = self.engine.shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, segments_down
@@ -38,6 +39,9 @@ class Server(t.Protocol):
     @property
     def full_group(self) -> str: ...
 
+    def ask(self, statement: t.Any) -> Rows:
+        """The answer to a statement that reads the catalog."""
+
     def look(self, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
         """All sessions of this moment."""
 
@@ -62,6 +66,10 @@ class ConnectedServer:
     def full_group(self) -> str:
         """What to say when a statement waited in vain for a slot of the role's own resource group."""
         return self._cluster.full_group
+
+    def ask(self, statement: t.Any) -> Rows:
+        """The answer to a statement that reads the catalog."""
+        return self._cluster.execute(statement, self.deadline)
 
     def look(self, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
         """All sessions of this moment."""

@@ -13,6 +13,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import unknown_names
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import shown
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import ARGUMENT_SPEC as SELECTION_SPEC
@@ -47,6 +48,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "limit": {"type": "int"},
     "query_max_length": {"type": "int", "default": 1024},
     "redact_literals": {"type": "bool", "default": False},
+    **unknown_names.ARGUMENT_SPEC,
 }
 
 
@@ -65,6 +67,11 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     listing = parse(options)
     with connect(options) as cluster:
         engine = cluster.engine
+        names, told = unknown_names.check(
+            unknown_names.named(options),
+            options["unknown_names"],
+            lambda statement: cluster.execute(statement, cluster.deadline),
+        )
         snapshot = read(cluster, cluster.deadline, listing.needs_locks, listing.query_length)
     if snapshot.locks_problem:
         for criterion in listing.selection.wanted:
@@ -72,7 +79,8 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
                 raise OptionError(criterion.option, f"who waits for whom is unknown: {snapshot.locks_problem}")
     with cluster.deadline.enforced(listing.selection.too_slow, LEAST_SECONDS):
         chosen = listing.selection.choose(snapshot.backends)
-    return result(listing, chosen, engine, snapshot), warnings(engine, snapshot, listing.needs_locks)
+    found = {**result(listing, chosen, engine, snapshot), "unknown_names": names}
+    return found, warnings(engine, snapshot, listing.needs_locks) + told
 
 
 @dataclasses.dataclass(frozen=True)

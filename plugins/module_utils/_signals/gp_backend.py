@@ -12,6 +12,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline impor
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import needs_of_messages, toolkit_warnings
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import unknown_names
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import ARGUMENT_SPEC as SELECTION_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import read
@@ -53,15 +54,20 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     outcomes: dict[int, Outcome] = {}
     with connect(options, *needs_of_messages(request.message)) as cluster:
         engine = cluster.engine
+        names, doubts = unknown_names.check(
+            unknown_names.named(options),
+            options["unknown_names"],
+            lambda statement: cluster.execute(statement, cluster.deadline),
+        )
         verdicts = _look(cluster, request)
         _check_cap(verdicts, request)
-        told = toolkit_warnings(engine) + warnings(engine, request)
+        told = toolkit_warnings(engine) + warnings(engine, request) + doubts
         told += unprotected_names(verdicts, request.protection)
         victims = [verdict.backend for verdict in verdicts if verdict.outcome is None]
         if victims and not check_mode:
             sender = SignalSender(cluster, deadline, request.message)
             outcomes = signal_all(sender, victims, plan)
-    done = result(verdicts, outcomes, engine, request)
+    done = {**result(verdicts, outcomes, engine, request), "unknown_names": names}
     _fail_on_survivors(done, request)
     return done, told
 
@@ -103,4 +109,4 @@ def _fail_on_survivors(done: dict[str, t.Any], request: Request) -> None:
     )
 
 
-DEFINITION = Definition(run, SELECTION_SPEC, ARGUMENT_SPEC)
+DEFINITION = Definition(run, SELECTION_SPEC, ARGUMENT_SPEC, unknown_names.ARGUMENT_SPEC)

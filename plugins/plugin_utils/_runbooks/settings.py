@@ -31,6 +31,7 @@ RUN_OPTIONS = (
     "max_share",
     "mode",
     "redact_literals",
+    "unknown_names",
     "windows",
     "windows_timezone",
 )

@@ -37,7 +37,7 @@ DEFAULTS = load(ROLE / "defaults" / "main.yml")
 OF_A_POLICY: dict[str, t.Any] = yaml.safe_load(policies.ModuleDocFragment.DOCUMENTATION)["options"]["policies"][
     "suboptions"
 ]
-OF_THE_MODULE = runbooks.documented("gp_policy")
+OF_THE_MODULE = runbooks.OF_THE_MODULE
 KINDS = {
     "run": settings.RUN_OPTIONS,
     "goal": settings.GOAL_OPTIONS,
