@@ -49,7 +49,8 @@ options:
       - V(present) writes O(content), if it is not there already.
       - V(absent) takes the file away.
       - V(read) returns what is in it.
-      - V(folder) only sees that a file could be written there, and makes the folders.
+      - V(folder) only sees that a file could be written there, by one of a megabyte that it takes away again, and makes
+        the folders.
     type: str
     choices: [present, absent, read, folder]
     default: present

@@ -46,6 +46,8 @@ def manage(options: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]
             found = folder.read(name) if folder else None
             content = found[0].decode("utf-8", "replace") if found else None
             return {**result, "exists": found is not None, "content": content}
+        if state == "folder" and folder and makes:
+            folder.check_room()
         if state == "absent" and folder:
             result["changed"] = folder.has(name) if check_mode else folder.remove(name)
         if state == "present":

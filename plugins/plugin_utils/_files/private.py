@@ -26,6 +26,8 @@ from ansible_collections.gpops.toolkit.plugins.plugin_utils._files.trust import 
 # For its owner only: query texts are users' data.
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+# What a report or a note may well take.
+ROOM_BYTES = 1 << 20
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_LINKS = 40
 # A folder on the way may be one that we can pass but not list.
@@ -51,22 +53,35 @@ class Folder:
 
         A link or another user's file of that name is replaced, and not followed.
         """
-        draft = f".gpops-{secrets.token_hex(8)}"
-        with self._told(name, "written"):
-            try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-                descriptor = os.open(draft, flags, FILE_MODE, dir_fd=self._descriptor)
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fchmod(descriptor, mode)
-                    os.fsync(descriptor)
-                os.replace(draft, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(draft, dir_fd=self._descriptor)
-                raise
+        with self._told(name, "written"), self._draft(content, mode) as draft:
+            os.replace(draft, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         return os.path.join(self.path, name)
+
+    def check_room(self) -> None:
+        """See that a file can be written here, on a disk that has room for it.
+
+        Raises:
+            OptionError: None can.
+        """
+        with self._told("a file", "written"), self._draft(b"\0" * ROOM_BYTES, FILE_MODE):
+            pass
+
+    @contextlib.contextmanager
+    def _draft(self, content: bytes, mode: int) -> t.Iterator[str]:
+        """A file under a name that nobody knows; what is not renamed meanwhile goes."""
+        draft = f".gpops-{secrets.token_hex(8)}"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
+            descriptor = os.open(draft, flags, FILE_MODE, dir_fd=self._descriptor)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            yield draft
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(draft, dir_fd=self._descriptor)
 
     def read(self, name: str) -> tuple[bytes, int] | None:
         """What is in the file, and its mode; None if there is none.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import typing as t
 from pathlib import Path
@@ -302,6 +303,20 @@ class TestModule:
         assert place.exists()
         assert gp_file.manage(options(**where, state="absent"), False)["changed"] is True
         assert gp_file.manage(options(**where, state="absent"), False)["changed"] is False
+
+    def test_a_folder_without_room_is_refused(self, tmp_path: Path) -> None:
+        """Before anything is done whose report could not be written then."""
+        folder = {"dest": str(tmp_path), "state": "folder"}
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+        try:
+            gp_file.manage(options(**folder), True)
+            with pytest.raises(OptionError, match=r"dest: .* cannot be written: File too large"):
+                gp_file.manage(options(**folder), False)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        gp_file.manage(options(**folder), False)
+        assert list(tmp_path.iterdir()) == []
 
     def test_what_is_there_and_not_ours_is_replaced(self, tmp_path: Path) -> None:
         secret = tmp_path / "secret"
