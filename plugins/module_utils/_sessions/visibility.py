@@ -15,7 +15,7 @@ def warnings(engine: Engine, snapshot: Snapshot, with_locks: bool) -> list[str]:
     if snapshot.hidden:
         found.append(
             f"{snapshot.hidden} of {len(snapshot.backends)} sessions hide their state and query from role "
-            f"{engine.role}: {_why_hidden(engine)}"
+            f"{engine.role}: {why_hidden(engine)}"
         )
     for number, pids in snapshot.who.shared.items():
         others = ", ".join(map(str, pids[1:]))
@@ -28,7 +28,7 @@ def warnings(engine: Engine, snapshot: Snapshot, with_locks: bool) -> list[str]:
     return found
 
 
-def _why_hidden(engine: Engine) -> str:
+def why_hidden(engine: Engine) -> str:
     """What would show them to this role: only what can be true on this engine."""
     if engine.managed_slots:
         return "on this service a member of mdb_admin sees them, in every database and with every toolkit"

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import MDB, UNTRUSTED, Engine
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.query_text import shown
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.visibility import why_hidden
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import Request
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
@@ -48,7 +49,7 @@ def result(
 
 
 def records(
-    verdicts: t.Iterable[Verdict],
+    verdicts: t.Sequence[Verdict],
     endings: t.Mapping[int, Outcome],
     engine: Engine,
     request: Request,
@@ -58,8 +59,11 @@ def records(
         record(verdict, endings.get(verdict.backend.pid) if verdict.outcome is None else None, request)
         for verdict in verdicts
     ]
-    for victim in found:
-        if victim["outcome"] == REFUSED:
+    for verdict, victim in zip(verdicts, found):
+        if verdict.backend.hidden:
+            # Who may signal it may still not see which session it is.
+            victim["reason"] += f"; {why_hidden(engine)}" if victim["outcome"] == REFUSED else ""
+        elif victim["outcome"] == REFUSED:
             victim["reason"] += f"; {_privilege(engine, victim['is_superuser'] is True)}"
     return found
 

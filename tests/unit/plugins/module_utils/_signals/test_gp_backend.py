@@ -297,6 +297,19 @@ def refusal(is_superuser_s: bool = False, **engine: t.Any) -> str:
 
 
 @pytest.mark.parametrize(
+    ("family", "words"), [("gp6", "log in as a superuser"), ("gp7", "log in as a superuser or a member of pg_monitor")]
+)
+def test_who_may_not_see_a_session_is_told_who_may(family: str, words: str) -> None:
+    """A member of pg_signal_backend that is none of pg_monitor needs no other right to signal."""
+    verdicts = protect([session(1, hidden=True)], Protection("terminated"))
+    server = dataclasses.replace(ENGINE, family=family, interface="native", toolkit_state="absent")
+    (victim,) = result.result(verdicts, {}, server, asked())["victims"]
+    assert victim["outcome"] == "refused"
+    assert words in victim["reason"]
+    assert "pg_signal_backend" not in victim["reason"]
+
+
+@pytest.mark.parametrize(
     ("family", "interface", "words"),
     [
         ("gp6", "native", "the session's own role: session_role can be that, where it was granted"),
