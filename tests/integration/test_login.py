@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import threading
 import typing as t
 
 import psycopg2
@@ -205,3 +207,27 @@ def test_what_not_each_engine_knows_is_set_when_it_is_otherwise(cluster: Cluster
         assert ("gp_resource_group_bypass=off" in tap.settings) == (expected == 2)
         with contextlib.closing(cluster.connect(cluster.admin, DATABASE, options=utility)) as session:
             session.cursor().execute(statement)
+
+
+@pytest.mark.parametrize("encoding", ["koi8-r", "gbk", "latin-1"])
+def test_a_refusal_in_another_encoding_is_told(encoding: str) -> None:
+    """Before the login the server speaks in the encoding of its own locale."""
+    words = {"koi8-r": "роль не существует", "gbk": "角色不存在", "latin-1": "le rôle n'existe pas"}[encoding]
+    fields = b"SFATAL\0C28000\0M" + words.encode(encoding) + b"\0\0"
+
+    def refuse(listener: socket.socket) -> None:
+        client, _address = listener.accept()
+        with client:
+            client.recv(1024)
+            client.sendall(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=refuse, args=(listener,))
+        server.start()
+        login = {"login_host": "127.0.0.1", "login_port": listener.getsockname()[1], "ssl_mode": "disable"}
+        found = run_module("gp_process_info", {**login, "login_user": "bily", "login_db": "postgres", "timeout": 5})
+        server.join(5)
+    assert found.failed
+    assert "codec" not in found["msg"]
+    assert "FATAL" in found["msg"]
+    assert "cannot connect" in found["msg"].lower() or "127.0.0.1" in found["msg"]

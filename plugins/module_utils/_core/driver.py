@@ -148,6 +148,10 @@ class Driver:
             ) from None
         except psycopg2.Error as error:
             raise ConnectError(_connect_message(self._where, str(error))) from None
+        except UnicodeDecodeError as error:
+            # Before the login a server speaks in the encoding of its locale, and the driver takes it for UTF-8.
+            text = error.object.decode("utf-8", "replace")
+            raise ConnectError(_connect_message(self._where, text)) from None
 
     @property
     def info(self) -> t.Any:
