@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import tokens
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.secrets import without_secrets
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import secret_names, tokens
 
 REDACTED = "?"
 # In place of a text of which it is not certain that it shows no password.
@@ -32,7 +31,18 @@ def mask_passwords(text: str, said: bool = False) -> str:
     Args:
         said: It is a message and not a statement, and the whole of it.
     """
-    return _safely(lambda: without_secrets(text[:LONGEST], said, cut=not said) + _CUT * (len(text) > LONGEST))
+    return _safely(lambda: _without_secrets(text[:LONGEST], said) + _CUT * (len(text) > LONGEST))
+
+
+def _without_secrets(text: str, said: bool) -> str:
+    if not secret_names.may_have_one(text):
+        return text if said else secret_names.without_open_pair(text)
+    # Most texts name no secret, and each module in a process of its own would pay for what looks for them.
+    from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.secrets import (
+        without_secrets,
+    )
+
+    return without_secrets(text, said, cut=not said)
 
 
 def redact_literals(text: str) -> str:

@@ -40,6 +40,10 @@ _OF_STATEMENTS = frozenset("create alter role user group mapping insert values".
 # A longer word is looked at from its end.
 LONGEST = 64
 _PART_OF_NAME = re.compile(r"[\w.-]*")
+MASK = "?"
+# Where the text was cut in the middle of user:password.
+_OPEN_PAIR = re.compile(r"['\"][\w.-]{1,64}:(?=[^\s'\":=/])")
+_LAST_PART = 256
 
 
 def may_have_one(text: str) -> bool:
@@ -99,3 +103,10 @@ def _sureness(word: str) -> int:
     if joined.endswith(_LIKELY_END) or any(name in joined for name in _LIKELY_IN):
         return LIKELY
     return NONE
+
+
+def without_open_pair(text: str) -> str:
+    """The text without a password that user:password ends with, where it was cut off."""
+    last = text[-_LAST_PART:].split(None)[-1:]
+    found = _OPEN_PAIR.match(last[0]) if last and text.endswith(last[0]) else None
+    return text[: len(text) - len(last[0]) + found.end()] + MASK if found else text

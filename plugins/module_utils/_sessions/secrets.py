@@ -24,8 +24,6 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.secret_val
     Values,
 )
 
-MASK = "?"
-
 # A word, and before it what says nothing; in a statement, in a call, and in what a literal says.
 _WORD_AHEAD = r"[^\w'\"$;:/\-{more}]*(?:\d[\w.]*|([^\W\d][\w$]*))?"
 _STEP = re.compile(_WORD_AHEAD.format(more=""))
@@ -34,8 +32,6 @@ _PREFIXES = frozenset("eEbBxXnNuU")
 _PLACEHOLDER = re.compile(r"%\d{0,4}\$?[LIs]|%\(\w{1,64}\)s|\$\d|\{\w{0,64}\}|:'?\w")
 _USER_FLAG = re.compile(r"-(?:[uU][ \t]*|-(?:proxy-)?user(?:=|[ \t]+))")
 _SETTING = re.compile(r"set\s{1,8}(?:(?:session|local)\s{1,8})?\Z", re.IGNORECASE)
-# Where the text was cut in the middle of user:password.
-_OPEN_PAIR = re.compile(r"['\"][\w.-]{1,64}:(?=[^\s'\":=/])")
 _LAST = 256
 _REST_OF_NAME = re.compile(r"[}\])\"' \t]{0,4}\Z")
 _CALL = re.compile(r"\w{0,64}\s{0,8}\(|array\s{0,8}\[", re.IGNORECASE)
@@ -138,7 +134,7 @@ class Scan:
             at = end
         return "".join([*parts, self.text[at:]])
 
-    def _mask(self, start: int, end: int, new: str = MASK) -> None:
+    def _mask(self, start: int, end: int, new: str = names.MASK) -> None:
         self._edits.append((start, end, new))
         self._at = end
 
@@ -149,7 +145,9 @@ class Scan:
     def _mask_rest(self, start: int) -> None:
         """Where it cannot be told what belongs to a value, all that follows does, out of this literal too."""
         if start < self._size:
-            self._mask(start, self._size, f" {MASK}" if start and not self.text[start - 1].isspace() else MASK)
+            self._mask(
+                start, self._size, f" {names.MASK}" if start and not self.text[start - 1].isspace() else names.MASK
+            )
         self._values.spills = self._values.spills or self.place.depth > 0
 
     def _said(self, text: str, token: tokens.Token | None = None) -> Scan:
@@ -164,7 +162,7 @@ class Scan:
         if not names.may_have_one(inner):
             return
         scan = self._said(inner, token)
-        new = scan.masked() if self.place.depth < DEEPEST else MASK
+        new = scan.masked() if self.place.depth < DEEPEST else names.MASK
         if scan.changed or self.place.depth >= DEEPEST:
             self._mask(token.inner, token.inner_end, new)
             self._at = token.end
@@ -198,7 +196,7 @@ class Scan:
         if token.doubtful:
             self._mask_rest(token.start)
         else:
-            self._mask(token.start, token.end, f"'{MASK}'")
+            self._mask(token.start, token.end, f"'{names.MASK}'")
 
     def _after_string(self, token: tokens.Token, scan: Scan) -> None:
         """What a literal says may begin what stands behind it."""
@@ -295,7 +293,7 @@ class Scan:
             stop = self._size if listed < 0 else listed
         self.ends_in_value = stop == self._size
         quote = self.text[value] if self.text[value] in "'\"" else "'"
-        new = f"{quote}{MASK}{quote}" if self._values.is_quote(value) else MASK
+        new = f"{quote}{names.MASK}{quote}" if self._values.is_quote(value) else names.MASK
         opened = self.text.count("(", value, stop) - self.text.count(")", value, stop)
         if self.place.said and opened > 0:
             self._call = self._call or opened
@@ -306,7 +304,7 @@ class Scan:
         region = self.text[start:end]
         if len(region) > len("/**/") and names.may_have_one(region):
             scan = self._said(region)
-            new = scan.masked() if self.place.depth < DEEPEST else MASK
+            new = scan.masked() if self.place.depth < DEEPEST else names.MASK
             if scan.changed or self.place.depth >= DEEPEST:
                 self._mask(start, end, new)
 
@@ -371,12 +369,4 @@ def without_secrets(text: str, said: bool = False, cut: bool = True, budget: Bud
     Raises:
         OverBudget: Never, as far as anybody knows.
     """
-    if not names.may_have_one(text):
-        return _without_open_pair(text) if cut and not said else text
     return Scan(text, Place(said, cut), budget or Budget(len(text))).masked()
-
-
-def _without_open_pair(text: str) -> str:
-    last = text[-_LAST:].split(None)[-1:]
-    found = _OPEN_PAIR.match(last[0]) if last and text.endswith(last[0]) else None
-    return text[: len(text) - len(last[0]) + found.end()] + MASK if found else text

@@ -58,7 +58,7 @@ OTHERS = {
     "_sessions.secrets._ESCAPE",
     "_sessions.secret_values._LINK",
     "_sessions.secret_values._NEXT_PAIR",
-    "_sessions.secrets._OPEN_PAIR",
+    "_sessions.secret_names._OPEN_PAIR",
     "_sessions.secret_values._OWN_FLAG",
     "_sessions.secret_addresses._PATH",
     "_sessions.secrets._PLACEHOLDER",

@@ -332,7 +332,7 @@ def test_masking_that_fails_costs_neither_the_result_nor_the_secret(monkeypatch:
         def broken(*_dummy: object, failure: type[Exception] = error, **_more: object) -> str:
             raise failure
 
-        monkeypatch.setattr(query_text, "without_secrets", broken)
+        monkeypatch.setattr(secrets, "without_secrets", broken)
         assert shown("ALTER ROLE joe PASSWORD 'x'", 1024, False) == query_text.NOT_SHOWN
         assert shown("ALTER ROLE joe PASSWORD 'x'", 5, False) == "<n..."
 
