@@ -42,6 +42,11 @@ options:
       - Without it no finding is a failure.
     type: str
     choices: [critical, warning]
+  fail_on_remaining:
+    description:
+      - Fail in the end if sessions are left that were protected or excluded. They are named in any case.
+    type: bool
+    default: false
   message:
     description:
       - The same as O(victim_message), under its short name.

@@ -198,7 +198,7 @@ engine:
   type: dict
   contains:
     family:
-      description: V(gp6), V(gp7) or V(cb).
+      description: As M(gpops.toolkit.gp_process_info) has it.
       type: str
     version:
       description: As the server's version text has it.

@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
     from sandbox import Sandbox
 
 WAIT_SECONDS = 10.0
+# One embedded engine a family; the first one stands for all where one is enough.
+EMBEDDED = ["gp6", "gp7", "cb"]
 MANAGED = "gp6-managed"
 TOOLKIT_NAME = "gpops.toolkit"  # what the collection's sessions call themselves
 PARTITIONS = 400

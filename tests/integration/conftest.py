@@ -12,7 +12,7 @@ import time
 import typing as t
 
 import pytest
-from integration.cluster import MANAGED, Cluster, Scene, embedded, from_environment, left_behind
+from integration.cluster import EMBEDDED, MANAGED, Cluster, Scene, embedded, from_environment, left_behind
 from integration.run_module import WAYS, set_way
 
 # A thousand sessions are a thousand sockets, more than an ordinary user's soft limit.
@@ -21,7 +21,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD_LIMIT, _HARD_LIMIT))
 
 GONE_SECONDS = 1.0
 EXTERNAL = from_environment()
-FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else ["gp6", "gp7", "cb"]
+FAMILIES = [EXTERNAL.family or "cluster"] if EXTERNAL else EMBEDDED
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -101,7 +101,7 @@ def scene(cluster: Cluster) -> t.Iterator[Scene]:
         nothing_is_left(cluster)
 
 
-@pytest.fixture(params=["gp6", "gp7", "cb"])
+@pytest.fixture(params=EMBEDDED)
 def special(request: pytest.FixtureRequest) -> t.Iterator[t.Callable[..., Cluster]]:
     """An embedded engine of each family that is started with other settings than usual."""
     if EXTERNAL:

@@ -144,7 +144,7 @@ def test_the_report_says_what_goes_on(cluster: Cluster, report: Report, browser:
     assert f"The root is process {report.holder} ({cluster.other}, idle in transaction" in texts
     assert ", which holds up 4, 1 of them directly" in texts
     assert "is full: 1 of 1 run, 1 waits. 1 of those that run is idle in transaction." in texts
-    assert "What became of the sessions chosen: 1 terminated." in texts
+    assert "What would become of those chosen; nothing was sent: 1 would be terminated." in texts
     assert report.document["check_mode"] is True
     assert "check mode, nothing is sent" in opened(browser, report, DESKTOP, "light").inner_text("header")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from integration.cluster import Cluster, Scene, eventually
-from integration.playbook import play, succeeded
+from integration.playbook import play, run_playbook, succeeded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGETS = ROOT / "tests" / "integration" / "targets"
@@ -46,11 +46,25 @@ def readme_playbooks() -> list[str]:
     ]
 
 
+def readme_inventory(cluster: Cluster) -> dict[str, t.Any]:
+    """The inventory as printed, but for where this cluster is and who logs in."""
+    block = re.search(r"```yaml\n(all:\n.*?)```", README, re.DOTALL)
+    assert block
+    inventory = yaml.safe_load(block.group(1))
+    (host,) = inventory["all"]["hosts"].values()
+    printed = host["gp_connection"]
+    assert set(printed) == {"login_host", "login_user", "login_db", "ssl_mode", "ca_cert"}
+    here = {**cluster.login(cluster.admin), "login_user": cluster.admin, "login_db": cluster.database}
+    host["gp_connection"] = {**here, "ssl_mode": "prefer"}
+    return t.cast("dict[str, t.Any]", inventory)
+
+
 @pytest.mark.parametrize("number", range(len(readme_playbooks())))
 def test_playbooks_of_the_readme(number: int, cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
+    """With the inventory of the page and nothing else: neither variables of the environment nor an interpreter."""
     plays = yaml.safe_load(readme_playbooks()[number])
     scene.keep_default_group()
-    succeeded(play(plays, cluster, tmp_path))
+    succeeded(run_playbook(plays, readme_inventory(cluster), tmp_path))
 
 
 def test_the_readme_has_an_example_of_each_module() -> None:

@@ -230,6 +230,23 @@ def test_quiesce_and_reopen(scene: Scene, tmp_path: Path) -> None:
     assert f"there is no {note}" in lost.out
 
 
+@on("gp7")
+@pytest.mark.parametrize("runbook", ["quiesce", "offboard_role"])
+def test_who_was_excluded_is_named_and_may_be_a_failure(runbook: str, scene: Scene, tmp_path: Path) -> None:
+    cluster = scene.cluster
+    situation = runbooks.open_database(scene) if runbook == "quiesce" else runbooks.role_to_offboard(scene)
+    stays = scene.client(cluster.other, name="gpops it stays")
+    spared = {**situation.settings, "exclude_application_names": ["gpops it stays"]}
+    left = f"{stays.pid} ({cluster.other})"
+    for more, code in (({}, 0), ({"fail_on_remaining": True}, 2)):
+        done = run(runbook, cluster, tmp_path, "enforce", **spared, **more)
+        assert done.code == code, done.out
+        assert "excluded, or come since, and stay: process " in done.out
+        assert left in done.out
+        assert ("gp_remediation_fail_on_remaining: " in done.out) is bool(code)
+        assert is_there(scene, stays)
+
+
 def concurrency(scene: Scene, group: str) -> int:
     return int(scene.sql("SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = %s", (group,))[0][0])
 

@@ -28,14 +28,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / ".ci")]
 
 import cores
-from integration.cluster import Scene, embedded
+from integration.cluster import EMBEDDED, Scene, embedded
 from psycopg2 import sql
 from sandbox import Sandbox
 
 HERE = Path(__file__).resolve().parent
 ROLE = "smoke_ops"
 PASSWORD = f"s3cret-Of-Nobody-{secrets.token_hex(8)}"
-FAMILIES = ("gp6", "gp7", "cb")
+FAMILIES = EMBEDDED
 WAYS = ("direct", "module")
 # As many at once as there are cores to run them.
 WORKERS = 2

@@ -8,13 +8,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from integration.cluster import Cluster, embedded
+from integration.cluster import EMBEDDED, Cluster, embedded
 from integration.conftest import EXTERNAL, good_guest, nothing_is_left, scene, special
 from torture.scale import scaled
 
 __all__ = ["cluster", "good_guest", "scene", "special"]
 
-FAMILIES = [EXTERNAL.family] if EXTERNAL else scaled(["gp7"], ["gp6", "gp7", "cb"])
+FAMILIES = [EXTERNAL.family] if EXTERNAL else scaled(["gp7"], EMBEDDED)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

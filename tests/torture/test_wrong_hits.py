@@ -31,7 +31,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline impor
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.queries import source_of
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import sender
-from integration.cluster import Cluster, Scene, embedded, eventually
+from integration.cluster import EMBEDDED, Cluster, Scene, embedded, eventually
 from sandbox import Sandbox, wire
 from torture import figures, forge
 from torture.churn import CLEARTEXT, PASSWORD
@@ -251,7 +251,7 @@ def churned(cluster: Cluster, heirs_go_to: str, seconds: float, by_module: bool)
 
 
 @pytest.mark.parametrize("by_module", scaled([False], [True, False]), ids={True: "module", False: "statement"}.get)
-@pytest.mark.parametrize("profile", scaled(["gp7"], ["gp6", "gp7", "cb"]))
+@pytest.mark.parametrize("profile", scaled(["gp7"], EMBEDDED))
 def test_nobody_is_hit_by_mistake_while_pids_come_again(
     profile: str, by_module: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,7 +295,7 @@ def test_records_of_earlier_generations_hit_nobody() -> None:
     if not has_small_space():
         pytest.skip("needs a small space of pids: root, and Linux 6.14 or newer")
     for profile, (role, toolkit) in itertools.product(
-        scaled(["gp7"], ["gp6", "gp7", "cb"]), scaled([("ops", "mdb")], [("ops", "mdb"), ("gpadmin", "native")])
+        scaled(["gp7"], EMBEDDED), scaled([("ops", "mdb")], [("ops", "mdb"), ("gpadmin", "native")])
     ):
         with SmallSpace(profile) as box, pytest.MonkeyPatch.context() as patch:
             cluster = embedded(box)

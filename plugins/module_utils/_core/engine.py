@@ -175,7 +175,7 @@ class Engine:
     """What one server is and can do for one role.
 
     Attributes:
-        family: gp6, gp7 or cb.
+        family: Name of its record in _core/families.
         version: Such as 6.24.3, for messages.
         interface: mdb or native, the functions to use.
         toolkit_state: usable, untrusted, forbidden or missing: the mdb_toolkit schema for this role.

@@ -37,7 +37,7 @@ class EngineFacts:
     """Of this server and login.
 
     Attributes:
-        family: gp6, gp7 or cb.
+        family: Name of its record in _core/families.
         options: The columns of the config view: the options that this engine has.
         role: Who we are.
         role_group: And in which group.

@@ -53,10 +53,17 @@ def kept(run: Run) -> list[dict[str, t.Any]]:
 
 
 def who_stays(run: Run) -> list[str]:
-    """Who is protected and stays, in words."""
-    spared = [victim for victim in run.ended.get("victims", []) if victim["outcome"] == "protected"]
-    pids = ", ".join(str(victim["pid"]) for victim in spared)
-    return [f"protected and stay: process {pids}"] if spared else []
+    """Who is protected or excluded and stays, in words."""
+    protected = {victim["pid"] for victim in run.ended.get("victims", []) if victim["outcome"] == "protected"}
+    chosen = {victim["pid"] for victim in run.ended.get("victims", [])}
+    left = {session["pid"]: session.get("usename") or "" for session in run.of("left").get("processes", [])}
+    kinds = {"protected": protected, "excluded, or come since,": left.keys() - chosen}
+    return [
+        f"{kind} and stay: process "
+        + ", ".join(f"{pid} ({left[pid]})" if left.get(pid) else str(pid) for pid in sorted(pids))
+        for kind, pids in kinds.items()
+        if pids
+    ]
 
 
 def _has_failed(ended: t.Mapping[str, t.Any]) -> bool:

@@ -39,7 +39,8 @@ def _drained(run: Run) -> Parts:
 
 
 def _offboarded(run: Run) -> Parts:
-    return run.ended, run.statements, {"preflight": run.of("preflight"), "admission": run.of("change")}
+    details = {"preflight": run.of("preflight"), "admission": run.of("change")}
+    return run.ended, [*run.statements, *admission.who_stays(run)], details
 
 
 def _quiesced(run: Run) -> Parts:

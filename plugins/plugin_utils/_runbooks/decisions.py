@@ -107,6 +107,12 @@ def ended_badly(run: Run) -> bool:
     return bool(ended.get("failed")) and not groups.only_the_queue_is_left(ended)
 
 
+def cleared(run: Run) -> dict[str, t.Any]:
+    """Whose sessions were to end, all of them, as criteria of gp_process_info."""
+    (policy,) = policies(run)
+    return {name: policy[name] for name in ("databases", "users") if policy.get(name) is not None}
+
+
 def policy_defaults(run: Run) -> dict[str, t.Any]:
     """The options of gp_policy that no task says."""
     return {**settings.connection(run.connection), **settings.run_options(run.runbook, run.given)}
@@ -116,6 +122,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "acts": lambda run: run.acts,
     "back": lambda run: admission.back(run) if run.runbook.name == "reopen" else groups.back(run),
     "changes_group": groups.changes,
+    "cleared": cleared,
     "closed": admission.closed,
     "connection": lambda run: settings.connection(run.connection),
     "ended_badly": ended_badly,
@@ -146,4 +153,5 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "stops": stops,
     "too_bad": conclusion.too_bad,
     "wanted_group": groups.wanted,
+    "who_stays": admission.who_stays,
 }

@@ -438,6 +438,7 @@ _ALL = (
         own=(
             "role",
             "allow_lockout",
+            "fail_on_remaining",
         ),
         max_share=100,
         policy={
@@ -475,6 +476,7 @@ _ALL = (
         own=(
             "state_dir",
             "allow_lockout",
+            "fail_on_remaining",
         ),
         max_share=100,
         policy={

@@ -126,7 +126,7 @@ SETTINGS = frozenset(
     (*RUN_OPTIONS, *GOAL_OPTIONS, *CARE_OPTIONS, *CHOICE_OPTIONS, MESSAGE, *REPORT_OPTIONS, *OWN_OPTIONS)
 )
 # Defaults of the role for settings that only some runbooks take.
-DEFAULTS: t.Mapping[str, t.Any] = {"drain_timeout": 60, "raise_by": 5, "restore": False}
+DEFAULTS: t.Mapping[str, t.Any] = {"drain_timeout": 60, "fail_on_remaining": False, "raise_by": 5, "restore": False}
 # They choose nobody: a play may say them for all of its runbooks.
 _HOW = ("allow_lockout", "batch", "confirm", "match_all", "quiet_for", "rounds", "state_dir", "why")
 _HARMLESS = {*RUN_OPTIONS, *CARE_OPTIONS, *REPORT_OPTIONS, MESSAGE, *_HOW}

@@ -37,6 +37,7 @@ _CHANGE = (
 )
 _RESTORE = (Step("Put the resource group back", "restored"), Step("Take the note away"))
 _NONE_LEFT = (Step("Look at the resource group afterwards", "status"), Step("See that it came to an end"))
+_WHO_STAYS = (Step("See who stays", "left"), Step("See that nobody stays"))
 _OF_ONE_POLICY = (*_SETTINGS, Step("Apply the policies", "ended"))
 STEPS: t.Mapping[str, tuple[Step, ...]] = {
     **dict.fromkeys(RUNBOOKS, _OF_ONE_POLICY),
@@ -73,6 +74,7 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
         *_PREFLIGHT,
         Step("Let the role log in no more", "change"),
         Step("End its sessions", "ended"),
+        *_WHO_STAYS,
     ),
     "quiesce": (
         *_BEGIN,
@@ -81,6 +83,7 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
         Step("Note what is there"),
         Step("Close the databases", "change"),
         Step("End their sessions", "ended"),
+        *_WHO_STAYS,
     ),
     "reopen": (
         *_BEGIN,

@@ -414,6 +414,20 @@ class TestQuiesce:
         assert result["done"] == ["sent: ALTER DATABASE db CONNECTION LIMIT 0", "protected and stay: process 7"]
         assert result["changed"]
 
+    @pytest.mark.parametrize("runbook", ["quiesce", "offboard_role"])
+    def test_who_is_excluded_is_named_too(self, runbook: str) -> None:
+        victims = [{"pid": 7, "outcome": "protected"}, {"pid": 8, "outcome": "terminated"}]
+        left = {"processes": [{"pid": 7, "usename": "gpadmin"}, {"pid": 9, "usename": "svc"}, {"pid": 10}]}
+        results = {"ended": {"policies": [], "victims": victims}, "left": left}
+        assert conclusion.result(run_of(runbook, results))["done"] == [
+            "protected and stay: process 7 (gpadmin)",
+            "excluded, or come since, and stay: process 9 (svc), 10",
+        ]
+
+    def test_who_is_looked_for_is_who_was_to_end(self) -> None:
+        assert decisions.cleared(run_of("quiesce", databases=["db", "e*"])) == {"databases": ["db", "e*"]}
+        assert decisions.cleared(run_of("offboard_role", role="a*b")) == {"users": ["a[*]b"]}
+
 
 class TestReopen:
     NOTED: t.ClassVar = [
