@@ -28,12 +28,11 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at a cluster whose login options come from a survey
-  gpops.toolkit.gp_process_info:
-  module_defaults:
-    gpops.toolkit.gp_process_info: "{{ from_survey | gpops.toolkit.gp_options('from_survey') }}"
+- name: Take the login options of a survey, for module_defaults of a play
+  ansible.builtin.set_fact:
+    login: "{{ from_survey | gpops.toolkit.gp_options('from_survey') }}"
   vars:
-    from_survey: "{login_host: {{ gp_host }}}"
+    from_survey: "{login_host: dwh.example.com}"
 """
 
 RETURN = r"""

@@ -83,6 +83,23 @@ def test_the_table_of_sessions(cluster: Cluster, scene: Scene, tmp_path: Path) -
     assert lines[2].endswith("SELECT 'a' , ' [31mred'")
 
 
+@pytest.mark.parametrize(
+    ("playbook", "variable"),
+    [("processes", "gp_connection"), ("processes", "gp_process_options"), ("resource_groups", "gp_connection")],
+)
+def test_options_that_are_no_dictionary_are_refused_in_words(
+    playbook: str, variable: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    more = {variable: "login_host=s3cret", "gp_resource_groups_desired": []}
+    done = play(f"gpops.toolkit.{playbook}", cluster, tmp_path, "-e", json.dumps(more))
+    assert done.returncode != 0
+    said = " ".join(done.stdout.split()) + done.stderr
+    assert f"{variable}: it is a dictionary of options such as login_host" in said
+    assert "s3cret" not in said
+    good = play(f"gpops.toolkit.{playbook}", cluster, tmp_path, "-e", json.dumps({**more, variable: ""}))
+    assert "it is a dictionary" not in good.stdout
+
+
 def test_the_message_has_its_short_name_in_a_task(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
     client = scene.client(cluster.user).start("SELECT pg_sleep(600)")
     scene.state(client, "active")

@@ -501,7 +501,7 @@ def test_a_slip_in_a_setting_is_refused(scene: Scene, tmp_path: Path) -> None:
 
 
 @on("gp6")
-@pytest.mark.parametrize("name", ["gp_put_back", "gp_remember"])
+@pytest.mark.parametrize("name", ["gp_options", "gp_put_back", "gp_remember"])
 def test_examples_of_the_filters(name: str, cluster: Cluster, tmp_path: Path) -> None:
     source = (ROOT / "plugins" / "filter" / f"{name}.py").read_text(encoding="utf-8")
     block = re.search(r'^EXAMPLES = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)

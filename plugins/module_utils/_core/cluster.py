@@ -53,13 +53,17 @@ class Cluster:
         self.source = engines.MDB
         return True
 
-    def execute(self, statement: t.Any, deadline: Deadline, source: str | None = None, share: float = 1.0) -> Rows:
+    def execute(
+        self, statement: t.Any, deadline: Deadline | None = None, source: str | None = None, share: float = 1.0
+    ) -> Rows:
         """Run a statement, in a new connection if this one's next statement would wait.
 
         Args:
+            deadline: Until when, by default the end of timeout.
             source: The interface that the statement calls upon.
             share: What part of the time it may take.
         """
+        deadline = deadline or self.deadline
         # A pooler would give the same one again, once it has tidied it up, for which that needs a slot.
         if self._left or (self.connection.lingers and not (self.connection.pooled and self.engine.may_bypass)):
             self.renew(deadline)

@@ -69,7 +69,7 @@ class ConnectedServer:
 
     def ask(self, statement: t.Any) -> Rows:
         """The answer to a statement that reads the catalog."""
-        return self._cluster.execute(statement, self.deadline)
+        return self._cluster.execute(statement)
 
     def look(self, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
         """All sessions of this moment."""

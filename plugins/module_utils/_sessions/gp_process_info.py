@@ -67,11 +67,7 @@ def run(options: t.Mapping[str, t.Any], _check_mode: bool = True) -> tuple[dict[
     listing = parse(options)
     with connect(options) as cluster:
         engine = cluster.engine
-        names, told = unknown_names.check(
-            unknown_names.named(options),
-            options["unknown_names"],
-            lambda statement: cluster.execute(statement, cluster.deadline),
-        )
+        names, told = unknown_names.check(unknown_names.named(options), options["unknown_names"], cluster.execute)
         snapshot = read(cluster, cluster.deadline, listing.needs_locks, listing.query_length)
     if snapshot.locks_problem:
         for criterion in listing.selection.wanted:

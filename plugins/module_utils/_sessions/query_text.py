@@ -38,9 +38,7 @@ def _without_secrets(text: str, said: bool) -> str:
     if not secret_names.may_have_one(text):
         return text if said else secret_names.without_open_pair(text)
     # Most texts name no secret, and each module in a process of its own would pay for what looks for them.
-    from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.secrets import (
-        without_secrets,
-    )
+    from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.secrets import without_secrets
 
     return without_secrets(text, said, cut=not said)
 

@@ -60,7 +60,7 @@ def named(options: t.Mapping[str, t.Any], where: str = "") -> list[Named]:
     found = [
         Named(f"{where}{option}", kind, name)
         for option, kind in _KINDS.items()
-        for name in options.get(option) or ()
+        for name in map(str, options.get(option) or ())
         if not _GLOB.intersection(name) and (option, name) not in _BY_DEFAULT
     ]
     for number, entry in enumerate(options.get("limits") or (), 1):

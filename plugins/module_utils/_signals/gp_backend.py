@@ -54,11 +54,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool) -> tuple[dict[str, t.A
     outcomes: dict[int, Outcome] = {}
     with connect(options, *needs_of_messages(request.message)) as cluster:
         engine = cluster.engine
-        names, doubts = unknown_names.check(
-            unknown_names.named(options),
-            options["unknown_names"],
-            lambda statement: cluster.execute(statement, cluster.deadline),
-        )
+        names, doubts = unknown_names.check(unknown_names.named(options), options["unknown_names"], cluster.execute)
         verdicts = _look(cluster, request)
         _check_cap(verdicts, request)
         told = toolkit_warnings(engine) + warnings(engine, request) + doubts

@@ -60,11 +60,11 @@ def records(
         for verdict in verdicts
     ]
     for verdict, victim in zip(verdicts, found):
-        if verdict.backend.hidden:
+        if victim["outcome"] == REFUSED:
             # Who may signal it may still not see which session it is.
-            victim["reason"] += f"; {why_hidden(engine)}" if victim["outcome"] == REFUSED else ""
-        elif victim["outcome"] == REFUSED:
-            victim["reason"] += f"; {_privilege(engine, victim['is_superuser'] is True)}"
+            hidden = verdict.backend.hidden
+            lacks = why_hidden(engine) if hidden else _privilege(engine, victim["is_superuser"] is True)
+            victim["reason"] += f"; {lacks}"
     return found
 
 

@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import WOULD_BE
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import lock_tree as locks
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import records
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._report import text as texts
@@ -208,4 +209,4 @@ def _what_was_done(remediation: records.Data) -> t.Iterator[Finding]:
 def is_supposed(remediation: records.Data) -> bool:
     """Whether the records tell what would be: a policy in report mode, or a module in check mode."""
     outcomes = records.counts(remediation.get("counts"))
-    return remediation.get("mode") == "report" or any(str(outcome).startswith("would_be_") for outcome in outcomes)
+    return remediation.get("mode") == "report" or any(str(outcome).startswith(WOULD_BE) for outcome in outcomes)

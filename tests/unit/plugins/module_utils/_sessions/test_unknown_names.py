@@ -26,7 +26,7 @@ def test_exact_names_only() -> None:
         "exclude_databases": ["prod", "prod"],
         "resource_groups": None,
         "protected_users": ["gpadmin", "gpmon", "samy"],
-        "role_quotas": {"etl": 3, "rep?": 1},
+        "role_quotas": {"etl": 3, "rep?": 1, 42: 1},
         "application_names": ["jupyter"],
         "limits": [{"resource_groups": ["etl"], "users": None}],
     }
@@ -34,6 +34,7 @@ def test_exact_names_only() -> None:
         BILY,
         Named("protected_users", "role", "samy"),
         Named("role_quotas", "role", "etl"),
+        Named("role_quotas", "role", "42"),
         Named("exclude_databases", "database", "prod"),
         Named("limits: number 1: resource_groups", "resource group", "etl"),
     ]
