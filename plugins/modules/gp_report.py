@@ -73,6 +73,17 @@ options:
         M(gpops.toolkit.gp_backend) returns them, with C(policy) and C(round)), C(counts), C(sessions) (C(total) and
         C(signalled)) and C(engine). The result of M(gpops.toolkit.gp_backend) will do, also a failed one.
     type: dict
+  processes_after:
+    description:
+      - As O(processes), from after what O(remediation) tells. The page has both moments side by side, its lists and
+        the findings are of the later one.
+      - Where only O(processes) is given and sessions in it are ended by now, the page says that it shows
+        what was before.
+    type: dict
+  groups_after:
+    description:
+      - As O(groups), from after what O(remediation) tells.
+    type: dict
   details:
     description:
       - Anything else that belongs to it, such as results of other tasks.
@@ -84,7 +95,7 @@ options:
     default: true
   html:
     description:
-      - Write the page. Long lists are cut in it, and say how much is missing.
+      - Write the page. Long lists are cut in it, and say how much is missing; long tables are folded.
     type: bool
     default: true
 attributes:

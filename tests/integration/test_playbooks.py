@@ -77,10 +77,10 @@ def test_the_table_of_sessions(cluster: Cluster, scene: Scene, tmp_path: Path) -
     options = json.dumps({"gp_process_options": {"application_names": ["gpops it"]}})
     out = succeeded(play("gpops.toolkit.processes", cluster, tmp_path, "-e", options))
     lines = json.loads(out[out.index('{\n    "msg"') : out.rindex("}") + 1])["msg"]
-    assert lines[0].startswith("1 sessions selected; ")
+    assert lines[0].startswith("1 session selected; ")
     assert lines[1].split()[:3] == ["PID", "USER", "DATABASE"]
     assert lines[2].split()[1:3] == [cluster.user, cluster.database]
-    assert lines[2].endswith("SELECT 'a' , ' [31mred'")
+    assert lines[2].endswith("SELECT 'a' , '\u241b[31mred'")
 
 
 @pytest.mark.parametrize(

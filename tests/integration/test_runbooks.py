@@ -387,6 +387,35 @@ def test_triage(scene: Scene, tmp_path: Path) -> None:
     assert done.code == 0, done.out
     assert done.victims == {root.pid}
     eventually(waiter.is_done, "the waiter goes on")
+    assert root.pid in pids_of(done.report["processes"])
+    assert root.pid not in pids_of(done.report["processes_after"])
+    assert "The root is process" not in done.out
+    page = done.page.read_text(encoding="utf-8")
+    assert page.count("<h3>Before</h3>") == page.count("<h3>After</h3>") == 2
+
+
+def pids_of(result: dict[str, t.Any]) -> set[int]:
+    return {session["pid"] for session in result["processes"]}
+
+
+@on("gp6")
+def test_triage_looks_again_after_a_policy_that_failed(scene: Scene, tmp_path: Path) -> None:
+    """What one policy has ended before another one failed is no longer there, and the failure is told once."""
+    cluster = scene.cluster
+    forgotten = [scene.client(cluster.user).run(*runbooks.IDLE_IN_TRANSACTION) for _number in range(2)]
+    policies = [
+        {"name": "one", "pids": [forgotten[0].pid], "state": "terminated"},
+        {"name": "none", "pids": [forgotten[1].pid], "state": "terminated", "max_victims": 0},
+    ]
+    done = run("triage", cluster, tmp_path, "enforce", policies=policies)
+    assert done.code != 0
+    assert forgotten[0].pid in pids_of(done.report["processes"])
+    assert pids_of(done.report["processes_after"]).isdisjoint([forgotten[0].pid])
+    assert forgotten[1].pid in pids_of(done.report["processes_after"])
+    assert done.report["groups_after"]["groups"]
+    critical = [finding["text"] for finding in done.report["findings"] if finding["level"] == "critical"]
+    assert len(critical) == 1, critical
+    assert critical[0].startswith("Policy none: refused.")
 
 
 @on("gp6")
@@ -501,7 +530,7 @@ def test_a_slip_in_a_setting_is_refused(scene: Scene, tmp_path: Path) -> None:
 
 
 @on("gp6")
-@pytest.mark.parametrize("name", ["gp_options", "gp_put_back", "gp_remember"])
+@pytest.mark.parametrize("name", ["gp_options", "gp_put_back", "gp_remember", "gp_session_table"])
 def test_examples_of_the_filters(name: str, cluster: Cluster, tmp_path: Path) -> None:
     source = (ROOT / "plugins" / "filter" / f"{name}.py").read_text(encoding="utf-8")
     block = re.search(r'^EXAMPLES = r"""(.*?)"""', source, re.DOTALL | re.MULTILINE)

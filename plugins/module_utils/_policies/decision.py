@@ -12,7 +12,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies import thr
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.forecast import after
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend, counted
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import spared
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
     GONE,
@@ -71,7 +71,7 @@ def step(
     why = _who_is_left(there)
     if len(eligible) > left:
         refused = (
-            f"{len(eligible)} sessions would be {state}, {left} of max_victims {policy.request.max_victims} are left"
+            f"{counted(len(eligible))} would be {state}, {left} of max_victims {policy.request.max_victims} are left"
         )
         return Step((), tuple(spared(verdicts, "over max_victims")), relieved, why, refused)
     return Step(eligible, tuple(verdicts), relieved, why)

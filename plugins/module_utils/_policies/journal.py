@@ -15,6 +15,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies.guards imp
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.history import SignalHistory
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.policy import Policy, Settings
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.thresholds import MaxHeldUp
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import counted
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import counts, diff, is_hit, records
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import GONE, Verdict
@@ -123,7 +124,7 @@ class Journal:
         if not number:
             return "nobody was signalled"
         verb = ("was" if number == 1 else "were") if self._acting else "would be"
-        return f"{_sessions(number)} {verb} signalled before that, and nobody more"
+        return f"{counted(number)} {verb} signalled before that, and nobody more"
 
     def note(
         self, policy: Policy, verdicts: t.Sequence[Verdict], outcomes: t.Mapping[int, Outcome], engine: Engine
@@ -148,9 +149,9 @@ class Journal:
         elif not number:
             account.outcome, account.reason = NOTHING, "nobody was signalled, as the victims tell"
         elif self._acting:
-            account.outcome, account.reason = DONE, f"{_sessions(number)} signalled to be {state}"
+            account.outcome, account.reason = DONE, f"{counted(number)} signalled to be {state}"
         else:
-            account.outcome, account.reason = WOULD_ACT, f"{_sessions(number)} would be {state}"
+            account.outcome, account.reason = WOULD_ACT, f"{counted(number)} would be {state}"
         supposed = not self._acting and account.rounds
         if policy.has_end:
             account.reason += f"; {self._foretold(policy, step) if supposed else step.why}"
@@ -224,7 +225,3 @@ def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
     first = {_who(victim): victim for victim in reversed(listed)}
     last = {_who(victim): victim for victim in listed}
     return diff([{**first[who], "outcome": victim["outcome"]} for who, victim in last.items()])
-
-
-def _sessions(number: int) -> str:
-    return "1 session" if number == 1 else f"{number} sessions"

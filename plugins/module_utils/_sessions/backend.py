@@ -77,3 +77,8 @@ class Snapshot:
     def hidden(self) -> int:
         """How many processes hide their content from this role."""
         return sum(backend.hidden for backend in self.backends)
+
+
+def counted(number: int) -> str:
+    """That many sessions, in words."""
+    return "1 session" if number == 1 else f"{number} sessions"

@@ -13,6 +13,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.module import Definition
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import unknown_names
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import counted
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import ARGUMENT_SPEC as SELECTION_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import read
@@ -87,7 +88,7 @@ def _check_cap(verdicts: t.Sequence[Verdict], request: Request) -> None:
     found = [record(verdict, None, request) for verdict in spared(verdicts, "over max_victims")]
     raise OptionError(
         "max_victims",
-        f"{number} sessions would be {request.state}, {request.max_victims} are allowed; nobody was signalled. "
+        f"{counted(number)} would be {request.state}, {request.max_victims} are allowed; nobody was signalled. "
         "Narrow the selection, or raise max_victims",
         victims=found,
         counts=counts(found),

@@ -32,25 +32,33 @@ class Finding:
 
 
 def find(document: records.Data) -> list[Finding]:
-    """All that is conspicuous in a report, what matters most first."""
-    processes = records.mapping(document.get("processes"))
-    groups = records.mapping(document.get("groups"))
-    listed = records.sessions(processes)
-    found = [
-        *_failures(document),
-        *_connections(records.connections(processes)),
-        *_jams(listed),
-        *_full_groups(records.groups(groups), listed),
-        *_idle_in_transaction(listed),
-        *_long_transactions(listed),
-        *_not_seen(processes, listed),
-        *_not_enforced(groups),
-        *_what_was_done(records.mapping(document.get("remediation"))),
-    ]
-    if "processes" in processes and not found:
+    """All that is conspicuous in a report, what matters most first.
+
+    Of what was seen before and after something was done, the later counts.
+    """
+    moment = records.moments(document)[-1]
+    seen = _situation(moment)
+    if moment.name == records.BEFORE:
+        seen = [Finding(found.level, f"Before anything was sent: {found.text}") for found in seen]
+    found = [*_failures(document), *seen, *_what_was_done(records.mapping(document.get("remediation")))]
+    if moment.has_sessions and not found:
         found.append(Finding(GOOD, "Nothing is conspicuous: nobody waits, and nothing is nearly full."))
     order = [CRITICAL, WARNING, NOTE, GOOD]
     return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _situation(moment: records.Moment) -> list[Finding]:
+    """What is conspicuous in the cluster itself."""
+    listed = records.sessions(moment.processes)
+    return [
+        *_connections(records.connections(moment.processes)),
+        *_jams(listed),
+        *_full_groups(records.groups(moment.groups), listed),
+        *_idle_in_transaction(listed),
+        *_long_transactions(listed),
+        *_not_seen(moment.processes, listed),
+        *_not_enforced(moment.groups),
+    ]
 
 
 def graph(listed: t.Sequence[records.Session]) -> dict[int, set[int]]:
@@ -82,12 +90,29 @@ def _failures(document: records.Data) -> t.Iterator[Finding]:
     titles = {
         "processes": "The sessions could not be read",
         "groups": "The resource groups could not be read",
+        "processes_after": "The sessions could not be read afterwards",
+        "groups_after": "The resource groups could not be read afterwards",
         "remediation": "The remediation failed",
     }
     for key, title in titles.items():
         result = records.mapping(document.get(key))
-        if result.get("failed") or result.get("unreachable"):
+        if (result.get("failed") or result.get("unreachable")) and not _is_told_by_policies(result):
             yield Finding(CRITICAL, f"{title}: {texts.reason(result.get('msg') or 'no reason was given')}")
+
+
+def _is_told_by_policies(result: records.Data) -> bool:
+    """Whether the policies that failed have a finding of their own that says the same."""
+    return any(_is_the_failure(policy, result) for policy in records.dicts(result.get("policies")) if _failed(policy))
+
+
+def _failed(policy: records.Data) -> bool:
+    return policy.get("outcome") in {"failed", "refused"}
+
+
+def _is_the_failure(part: records.Data, result: records.Data) -> bool:
+    """Whether the message of a failed result gives the reason of this part of it."""
+    reason = records.text(part.get("reason"))
+    return bool(result.get("failed") and reason and reason in str(result.get("msg")))
 
 
 def _connections(connections: records.Connections | None) -> t.Iterator[Finding]:
@@ -189,11 +214,11 @@ def _not_enforced(groups: records.Data) -> t.Iterator[Finding]:
 def _what_was_done(remediation: records.Data) -> t.Iterator[Finding]:
     supposed = is_supposed(remediation)
     for guard in records.dicts(remediation.get("guards")):
-        if guard.get("passed") is False:
+        if guard.get("passed") is False and not _is_the_failure(guard, remediation):
             why = f"{texts.name(guard.get('guard'))}: {texts.reason(guard.get('reason')) or 'no reason was given'}"
             yield Finding(WARNING, f"A guard {'would stop' if supposed else 'stopped'} the runbook. {why}")
     for policy in records.dicts(remediation.get("policies")):
-        if policy.get("outcome") in {"failed", "refused"}:
+        if _failed(policy):
             name, outcome = texts.name(policy.get("name")), texts.name(policy.get("outcome"))
             yield Finding(CRITICAL, f"Policy {name}: {outcome}. {texts.reason(policy.get('reason'))}".rstrip())
         elif policy.get("relieved") is False:

@@ -25,12 +25,14 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "processes": {"type": "dict"},
     "groups": {"type": "dict"},
     "remediation": {"type": "dict"},
+    "processes_after": {"type": "dict"},
+    "groups_after": {"type": "dict"},
     "details": {"type": "dict"},
     "json": {"type": "bool", "default": True},
     "html": {"type": "bool", "default": True},
 }
 FORMAT = 1
-_RESULTS = ("processes", "groups", "remediation", "details")
+_RESULTS = ("processes", "groups", "remediation", "processes_after", "groups_after", "details")
 
 
 def write_now(options: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -115,7 +117,8 @@ def _is_path(text: str) -> bool:
 def _check_results(options: t.Mapping[str, t.Any]) -> None:
     """A report without a part because of a slip of the pen would tell that all is well."""
     modules = {"processes": "gp_process_info", "groups": "gp_resource_group_info"}
-    for option, module in modules.items():
-        result = options[option]
-        if result and not {option, "failed", "skipped", "unreachable"} & set(result):
-            raise OptionError(option, f"it is no result of {module}, which has {option} or says that it failed")
+    for key, module in modules.items():
+        for option in (key, f"{key}_after"):
+            result = options[option]
+            if result and not {key, "failed", "skipped", "unreachable"} & set(result):
+                raise OptionError(option, f"it is no result of {module}, which has {key} or says that it failed")

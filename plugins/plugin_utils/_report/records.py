@@ -8,7 +8,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import TERMINATED
+
 IN_TRANSACTION = "idle in transaction"
+BEFORE, AFTER = "before", "after"
 
 Data = t.Mapping[str, t.Any]
 
@@ -70,6 +73,45 @@ class Connections:
     def ordinary(self) -> int:
         """How many there are for ordinary roles."""
         return max(1, self.most - self.reserved)
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """The cluster, as it was looked at.
+
+    Attributes:
+        name: Whether that was before or after what was done; empty if nothing was, or if it cannot be told.
+        processes: The result of gp_process_info.
+        groups: The result of gp_resource_group_info.
+    """
+
+    name: str
+    processes: Data
+    groups: Data
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether the sessions could be read."""
+        return "processes" in self.processes
+
+
+def moments(document: Data) -> list[Moment]:
+    """What was seen of the cluster: once, or before and after what was done."""
+    processes, groups, remediation = (mapping(document.get(key)) for key in ("processes", "groups", "remediation"))
+    later = Moment(AFTER, mapping(document.get("processes_after")), mapping(document.get("groups_after")))
+    if later.has_sessions:
+        return [Moment(BEFORE, processes, groups), later]
+    return [Moment(BEFORE if _has_ended_some(remediation, processes) else "", processes, groups)]
+
+
+def _has_ended_some(remediation: Data, processes: Data) -> bool:
+    """Whether sessions that are listed are ended by now, so that the list is from before."""
+    ended = {_who(victim) for victim in dicts(remediation.get("victims")) if victim.get("outcome") == TERMINATED}
+    return not ended.isdisjoint(map(_who, dicts(processes.get("processes"))))
+
+
+def _who(session: Data) -> tuple[int | None, str | None]:
+    return number(session.get("pid")), text(session.get("backend_start"))
 
 
 def sessions(result: Data) -> list[Session]:

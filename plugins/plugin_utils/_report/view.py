@@ -26,6 +26,8 @@ MAX_SESSIONS = 100
 MAX_DONE = 100
 MAX_DETAILS = 20_000
 MAX_ALSO = 5
+# A table of more rows is folded.
+LONG = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,31 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tile:
+    """A number that tells much at a glance.
+
+    Attributes:
+        who: A word on it.
+    """
+
+    label: str
+    value: str
+    who: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """The cluster, as it was seen before or after what was done, or once."""
+
+    name: str
+    tiles: list[Tile]
+    connections: Bar | None
+    branches: list[Branch]
+    more_trees: int
+    groups: Bars
+
+
+@dataclasses.dataclass(frozen=True)
 class Branch:
     """A session of the lock tree."""
 
@@ -75,28 +102,39 @@ class Branch:
 
 
 def view(document: records.Data) -> dict[str, t.Any]:
-    """All that the template needs."""
-    processes = records.mapping(document.get("processes"))
+    """All that the template needs. Of what was seen before and after something was done, lists are of the later."""
+    seen = records.moments(document)
+    processes = seen[-1].processes
     listed = records.sessions(processes)
-    branches, more_trees = lock_tree(listed)
     return {
         "title": texts.reason(document.get("title")),
         "facts": _facts(document),
         "is_enforcing": document.get("mode") == "enforce" and not document.get("check_mode"),
         "findings": [records.mapping(finding) for finding in document.get("findings", ())],
-        "has_sessions": "processes" in processes,
-        "tiles": _tiles(processes, listed),
-        "connections": _connections(records.connections(processes)),
+        "has_sessions": seen[-1].has_sessions,
+        "moments": [_moment(moment) for moment in seen],
+        "when": f", {seen[-1].name}" if seen[-1].name else "",
         "counts": _counts(processes),
-        "branches": branches,
-        "more_trees": more_trees,
-        "groups": _groups(records.groups(records.mapping(document.get("groups")))),
         "transactions": _transactions(listed),
         "sessions": [_row(session) for session in listed[:MAX_SESSIONS]],
         "more_sessions": max(len(listed), records.number(processes.get("count")) or 0) - len(listed[:MAX_SESSIONS]),
         "done": _done(records.mapping(document.get("remediation"))),
         "details": _details(document.get("details")),
+        "long": LONG,
     }
+
+
+def _moment(moment: records.Moment) -> Moment:
+    listed = records.sessions(moment.processes)
+    branches, more_trees = lock_tree(listed)
+    return Moment(
+        moment.name,
+        _tiles(moment.processes, listed),
+        _connections(records.connections(moment.processes)),
+        branches,
+        more_trees,
+        _groups(records.groups(moment.groups)),
+    )
 
 
 def _facts(document: records.Data) -> list[tuple[str, str]]:
@@ -119,8 +157,7 @@ def _facts(document: records.Data) -> list[tuple[str, str]]:
     return [fact for fact in facts if fact[1]]
 
 
-def _tiles(processes: records.Data, listed: t.Sequence[records.Session]) -> list[tuple[str, str, str]]:
-    """Label, value, and a word on it."""
+def _tiles(processes: records.Data, listed: t.Sequence[records.Session]) -> list[Tile]:
     if "processes" not in processes:
         return []
     states = _by_state(processes, listed)
@@ -130,12 +167,12 @@ def _tiles(processes: records.Data, listed: t.Sequence[records.Session]) -> list
     wait = _oldest(waiting, "wait_age")
     idle = sum(count for state, count in states.items() if state.startswith(records.IN_TRANSACTION))
     return [
-        ("Sessions", str(len(listed) if total is None else total), ""),
-        ("Active", str(states.get("active", 0)), ""),
-        ("Waiting", str(len(waiting)), ""),
-        ("Idle in transaction", str(idle), ""),
-        ("Longest transaction", *_who(oldest, oldest.transaction_age if oldest else None)),
-        ("Longest wait", *_who(wait, wait.wait_age if wait else None)),
+        Tile("Sessions", str(len(listed) if total is None else total)),
+        Tile("Active", str(states.get("active", 0))),
+        Tile("Waiting", str(len(waiting))),
+        Tile("Idle in transaction", str(idle)),
+        Tile("Longest transaction", *_who(oldest, oldest.transaction_age if oldest else None)),
+        Tile("Longest wait", *_who(wait, wait.wait_age if wait else None)),
     ]
 
 

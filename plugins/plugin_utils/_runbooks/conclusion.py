@@ -97,8 +97,10 @@ def findings(run: Run) -> list[str]:
 
 
 def _found(run: Run) -> list[report_findings.Finding]:
-    results = {"processes": run.of("processes"), "groups": run.of("groups"), "remediation": run.of("ended")}
-    return report_findings.find({name: plain(found) for name, found in results.items()})
+    seen = {name: run.of(name) for name in ("processes", "groups", "processes_after", "groups_after")}
+    return report_findings.find(
+        {name: plain(found) for name, found in {**seen, "remediation": run.of("ended")}.items()}
+    )
 
 
 def too_bad(run: Run) -> list[str]:

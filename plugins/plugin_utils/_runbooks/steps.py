@@ -20,10 +20,17 @@ REGISTERED = "__gp_remediation_"
 
 
 class Step(t.NamedTuple):
-    """A task that can fail: its name, and the name under which its result is kept, if it is."""
+    """A task that can fail.
+
+    Attributes:
+        task: Its name.
+        result: The name under which its result is kept, if it is.
+        despite: A step before it after whose failure it is done all the same.
+    """
 
     task: str
     result: str = ""
+    despite: str = ""
 
 
 _SETTINGS = (Step("See that a report can be written", "folder"), Step("Check the settings"))
@@ -46,6 +53,8 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
         Step("See the sessions", "processes"),
         Step("See the resource groups", "groups"),
         Step("Apply the policies", "ended"),
+        Step("See the sessions afterwards", "processes_after", despite="Apply the policies"),
+        Step("See the resource groups afterwards", "groups_after", despite="Apply the policies"),
     ),
     "drain_group": (
         *_BEGIN,
@@ -106,6 +115,7 @@ def of_this_run(runbook: str, registered: t.Mapping[str, Result], failed_at: str
     """
     steps = STEPS[runbook]
     tasks = [step.task for step in steps]
-    done = steps[: tasks.index(failed_at) + 1] if failed_at in tasks else steps
+    last = tasks.index(failed_at) if failed_at in tasks else len(steps)
+    done = [step for number, step in enumerate(steps) if number <= last or step.despite == failed_at]
     results = {step.result: registered[step.result] for step in done if step.result in registered}
     return {name: {} if result.get("skipped") else result for name, result in results.items()}

@@ -91,7 +91,6 @@ IN_FUNCTIONS = {
 }
 # Filters and tests of Ansible: one class of characters, or nothing that repeats.
 IN_YAML = {
-    r"[\s\x00-\x1f\x7f-\x9f]+",
     r"[\\s\\x00-\\x1f\\x7f-\\x9f]+",
     "^dest",
 }

@@ -103,7 +103,10 @@ def flat(tasks: list[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
     for task in tasks:
         imported = task.get("ansible.builtin.import_tasks")
         if "block" in task:
-            yield from flat(task["block"])
+            *_, last = block = list(flat(task["block"]))
+            yield from block
+            for step in flat(task.get("always", [])):
+                yield {**step, "despite": last["name"]}
         elif imported:
             yield from tasks_of(imported)
         else:
@@ -124,7 +127,7 @@ ENDING = {
 @pytest.mark.parametrize("name", ENTRY_POINTS)
 def test_the_steps_are_those_of_the_tasks_file(name: str) -> None:
     found = [
-        Step(task["name"], task.get("register", "").removeprefix(REGISTERED))
+        Step(task["name"], task.get("register", "").removeprefix(REGISTERED), task.get("despite", ""))
         for task in tasks_of(f"{name}.yml")
         if task["name"] not in ENDING
     ]

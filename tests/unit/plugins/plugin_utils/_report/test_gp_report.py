@@ -286,6 +286,84 @@ class TestFindings:
         checked = {name: value for name, value in remediation.items() if name != "mode"}
         assert "What was done" not in report_page.render(compose(remediation=checked))
 
+    def test_a_failure_is_told_once(self) -> None:
+        refused = {"name": "a", "outcome": "refused", "reason": "more than max_victims"}
+        lost = {"name": "a", "outcome": "not_run", "reason": "the server is gone"}
+        stopped = {"guard": "windows", "passed": False, "reason": "later"}
+        assert found(
+            remediation={
+                "failed": True,
+                "msg": "1 of 2 did not succeed: a refused: more than max_victims",
+                "policies": [refused],
+            }
+        ) == ["Policy a: refused. more than max_victims"]
+        assert found(remediation={"failed": True, "msg": "the server is gone", "policies": [lost]}) == [
+            "The remediation failed: the server is gone"
+        ]
+        assert found(remediation={"failed": True, "msg": "a guard stopped it: later", "guards": [stopped]}) == [
+            "The remediation failed: a guard stopped it: later"
+        ]
+
+
+ROOT = process(7, **IDLE, backend_start="2026-11-26T03:00:00Z", blocks=[8])
+JAM = {"processes": [ROOT, waiter(8, 7)], "connections": {"used": 9, "max": 10, "reserved": 1}}
+AFTER = {"processes": [process(8)], "connections": {"used": 4, "max": 10, "reserved": 1}}
+ENDED: dict[str, t.Any] = {"mode": "enforce", "victims": [{**ROOT, "outcome": "terminated", "signalled": True}]}
+
+
+class TestBeforeAndAfter:
+    def test_what_is_conspicuous_is_of_the_later_moment(self) -> None:
+        assert not [text for text in found(processes=JAM, processes_after=AFTER, remediation=ENDED) if "root" in text]
+        assert [text for text in found(processes=JAM) if text.startswith("1 session waits for a lock. The root")]
+
+    def test_a_list_with_sessions_that_were_ended_is_from_before(self) -> None:
+        texts = found(processes=JAM, remediation=ENDED)
+        assert len([text for text in texts if text.startswith("Before anything was sent: ")]) == len(texts) == 3
+        page = report_page.render(compose(processes=JAM, remediation=ENDED, mode="enforce"))
+        for title in ("Numbers", "Connections", "Who waits for whom", "Longest transactions", "Sessions"):
+            assert f"{title}, before</h2>" in page
+
+    @pytest.mark.parametrize(
+        "changed",
+        [{"outcome": "alive"}, {"pid": 9}, {"backend_start": "2026-11-26T04:00:00Z"}, {"backend_start": None}],
+    )
+    def test_of_other_lists_that_is_not_known(self, changed: dict[str, t.Any]) -> None:
+        victims = [{**ENDED["victims"][0], **changed}]
+        assert records.moments({"processes": JAM, "remediation": {"victims": victims}})[0].name == ""
+
+    def test_the_page_has_both_side_by_side(self) -> None:
+        groups, after = (
+            {"groups": [{"name": "etl", "concurrency": 5, "status": {"running": running, "queueing": 0}}]}
+            for running in (5, 2)
+        )
+        page = report_page.render(
+            compose(
+                processes=JAM,
+                processes_after=AFTER,
+                groups=groups,
+                groups_after=after,
+                remediation=ENDED,
+                mode="enforce",
+            )
+        )
+        assert Page(page).open == []
+        assert page.count("<h3>Before</h3>") == page.count("<h3>After</h3>") == 2
+        words = " ".join(Page(page.replace("</td>", " </td>").replace("</th>", " </th>")).text.split())
+        assert "Sessions 2 1 Active" in words
+        assert "Connections 9 of 10 in use, 1 kept for administrators 4 of 10 in use" in words
+        assert "Holds up 1 directly" in words
+        assert "After No session is known to wait for another one." in words
+        assert "5 of 5 running, 0 waiting" in words
+        assert "2 of 5 running, 0 waiting" in words
+        assert "Sessions, after" in words
+        assert page.index('id="locks"') < page.index('id="done"') < page.index('id="groups"')
+
+    def test_a_look_afterwards_that_failed_is_told(self) -> None:
+        failed = {"failed": True, "msg": "the server is gone"}
+        texts = found(processes=JAM, processes_after=failed, remediation=ENDED)
+        assert "The sessions could not be read afterwards: the server is gone" in texts
+        assert any(text.startswith("Before anything was sent: ") for text in texts)
+
 
 class Page(html.parser.HTMLParser):
     """What a browser would make of the page: its elements, and the text."""
@@ -311,23 +389,27 @@ class Page(html.parser.HTMLParser):
         self.text += data
 
 
-def everything(text: str) -> dict[str, t.Any]:
+def everything(text: str, *, later: bool = False) -> dict[str, t.Any]:
     """A report in which a user wrote this wherever one can."""
     fields = ["usename", "datname", "application_name", "state", "query", "resource_group", "waiting_reason"]
     record = {**process(1), **dict.fromkeys(fields, text), "waiting": True, "transaction_age": 9.0, "blocks": [2]}
     victim = {**record, "policy": text, "outcome": text, "reason": text, "round": text}
     policy = {**dict.fromkeys(["name", "state", "outcome", "reason", "why"], text), "counts": {text: 1}}
     names = {text: 1}
+    processes = {
+        "processes": [record, {**record, "pid": 2, "blocked_by": [1], "blocks": []}],
+        "summary": dict.fromkeys(["by_state", "by_user", "by_resource_group", "by_waiting_reason"], names),
+        "engine": {"family": text, "version": text},
+    }
+    groups = {"groups": [{"name": text, "concurrency": 1, "status": {"running": 1, "queueing": 2}}]}
     return compose(
         title=text,
         runbook=text,
         cluster=text,
-        processes={
-            "processes": [record, {**record, "pid": 2, "blocked_by": [1], "blocks": []}],
-            "summary": dict.fromkeys(["by_state", "by_user", "by_resource_group", "by_waiting_reason"], names),
-            "engine": {"family": text, "version": text},
-        },
-        groups={"groups": [{"name": text, "concurrency": 1, "status": {"running": 1, "queueing": 2}}]},
+        processes=processes,
+        groups=groups,
+        processes_after=processes if later else None,
+        groups_after=groups if later else None,
         remediation={
             "guards": [{"guard": text, "passed": False, "reason": text}],
             "policies": [policy],
@@ -339,10 +421,11 @@ def everything(text: str) -> dict[str, t.Any]:
 
 
 class TestPage:
+    @pytest.mark.parametrize("later", [False, True])
     @pytest.mark.parametrize("text", HOSTILE)
-    def test_what_users_wrote_is_text(self, text: str) -> None:
-        harmless = Page(report_page.render(everything("abc")))
-        page = Page(report_page.render(everything(text)))
+    def test_what_users_wrote_is_text(self, text: str, later: bool) -> None:
+        harmless = Page(report_page.render(everything("abc", later=later)))
+        page = Page(report_page.render(everything(text, later=later)))
         assert page.open == []
         assert page.tags == harmless.tags
         assert {name for name, _value in page.attributes} == {name for name, _value in harmless.attributes}
@@ -365,7 +448,7 @@ class TestPage:
         assert ("content", "light dark") in page.attributes
 
     def test_each_link_has_its_place(self) -> None:
-        attributes = Page(report_page.render(everything("abc"))).attributes
+        attributes = Page(report_page.render(everything("abc", later=True))).attributes
         ids = [value for name, value in attributes if name == "id"]
         assert len(ids) == len(set(ids))
         labels = [value or "" for name, value in attributes if name == "aria-labelledby"]
@@ -383,7 +466,16 @@ class TestPage:
         assert f"and {1000 - view.MAX_DONE} more in the JSON report" in page
         assert f"and {999 - view.MAX_WAITERS} more below this one" in page
 
-    @pytest.mark.parametrize("key", ["processes", "groups", "remediation", "details"])
+    def test_long_tables_are_folded(self) -> None:
+        short = report_page.render(compose(remediation={"victims": [{**ROOT, "outcome": "alive"}] * view.LONG}))
+        assert "<details>" not in short
+        long = report_page.render(compose(remediation={"victims": [{**ROOT, "outcome": "alive"}] * (view.LONG + 1)}))
+        assert f"<summary>List of the sessions chosen ({view.LONG + 1})</summary>" in long
+        assert Page(long).open == []
+
+    @pytest.mark.parametrize(
+        "key", ["processes", "groups", "remediation", "processes_after", "groups_after", "details"]
+    )
     @pytest.mark.parametrize("value", [{}, {"failed": True, "msg": "no"}, {"skipped": True, "changed": False}, None])
     def test_what_is_missing_does_not_matter(self, key: str, value: t.Any) -> None:
         assert Page(report_page.render(compose(**{key: value}))).open == []
@@ -392,7 +484,8 @@ class TestPage:
     def test_nor_does_what_is_odd(self, value: t.Any) -> None:
         keys = ["processes", "summary", "connections", "engine", "hidden", "count", "groups", "policies", "victims"]
         odd = dict.fromkeys([*keys, "guards", "counts", "sessions"], value)
-        assert Page(report_page.render(compose(processes=odd, groups=odd, remediation=odd, details=odd))).open == []
+        results = ["processes", "groups", "remediation", "processes_after", "groups_after", "details"]
+        assert Page(report_page.render(compose(**dict.fromkeys(results, odd)))).open == []
 
     def test_check_mode_is_told(self) -> None:
         document = gp_report.compose(options(mode="enforce"), True, NOW)
