@@ -545,6 +545,23 @@ def test_examples_of_the_filters(name: str, cluster: Cluster, tmp_path: Path) ->
 
 
 @on("gp6")
+def test_a_process_that_is_not_there_is_named(scene: Scene, tmp_path: Path) -> None:
+    """Nothing to end is no failure, but whoever named it learns that it was in vain."""
+    gone = scene.client(scene.cluster.user)
+    gone.connection.close()
+    eventually(lambda: not is_there(scene, gone), "the session ends")
+    done = run("cancel_session", scene.cluster, tmp_path, "enforce", pids=[gone.pid])
+    assert done.code == 0, done.out
+    assert f"cancel_session: nothing: no session is to end; process {gone.pid} is not there." in done.out
+    spared = scene.client(scene.cluster.user)
+    done = run(
+        "cancel_session", scene.cluster, tmp_path, "enforce", pids=[spared.pid], exclude_users=[scene.cluster.user]
+    )
+    assert f"process {spared.pid} is left out by exclude_users" in done.out
+    assert is_there(scene, spared)
+
+
+@on("gp6")
 def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
     text = (ROOT / "roles" / "gp_remediation" / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)

@@ -28,6 +28,8 @@ NOTHING = "nothing"
 REFUSED = "refused"
 FAILED = "failed"
 NOT_RUN = "not_run"
+# How many of those that were named in vain are told one by one.
+_NAMED = 5
 
 
 class Stopped(GpopsError):
@@ -43,6 +45,7 @@ class PolicyAccount:
         hit: Those, as the result has them.
         bystanders: Those that it chose and did not try to signal, by pid and start.
         problem: Why it may signal nobody more.
+        named_in_vain: Which of those that were named one by one were not there, in words.
     """
 
     outcome: str = NOT_RUN
@@ -53,6 +56,7 @@ class PolicyAccount:
     hit: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     bystanders: dict[tuple[t.Any, ...], dict[str, t.Any]] = dataclasses.field(default_factory=dict)
     problem: str | None = None
+    named_in_vain: t.Sequence[str] = ()
 
     @property
     def victims(self) -> list[dict[str, t.Any]]:
@@ -152,6 +156,7 @@ class Journal:
             account.outcome, account.reason = DONE, f"{counted(number)} signalled to be {state}"
         else:
             account.outcome, account.reason = WOULD_ACT, f"{counted(number)} would be {state}"
+        account.reason = "; ".join([account.reason, *_some(account.named_in_vain)])
         supposed = not self._acting and account.rounds
         if policy.has_end:
             account.reason += f"; {self._foretold(policy, step) if supposed else step.why}"
@@ -225,3 +230,9 @@ def _diff(victims: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
     first = {_who(victim): victim for victim in reversed(listed)}
     last = {_who(victim): victim for victim in listed}
     return diff([{**first[who], "outcome": victim["outcome"]} for who, victim in last.items()])
+
+
+def _some(sentences: t.Sequence[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = len(sentences) - _NAMED
+    return [*sentences[:_NAMED], f"and {more} more like these"] if more > 0 else list(sentences)

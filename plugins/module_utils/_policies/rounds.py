@@ -30,7 +30,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._policies.port impor
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.thresholds import MaxConnections, Moment
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import LEAST_SECONDS
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Outcome, signal_all
-from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import choose, spared
+from ansible_collections.gpops.toolkit.plugins.module_utils._signals.request import choose, named_in_vain, spared
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.result import warnings
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import (
     CANCELLED,
@@ -138,6 +138,8 @@ class Rounds:
                 found = choose(moment.backends, policy.request, moment.who)
             step = decide(policy, moment, found, self._journal.history, account.tried)
         account.relieved = step.relieved
+        if not account.rounds:
+            account.named_in_vain = named_in_vain(moment.backends, policy.request, moment.who)
         chosen = [verdict for verdict in step.verdicts if verdict.backend in step.now]
         self._journal.say(unprotected_names(chosen, policy.request.protection))
         return step

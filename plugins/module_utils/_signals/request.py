@@ -178,6 +178,20 @@ def choose(
     return protect(chosen, request.protection) + early
 
 
+def named_in_vain(
+    backends: t.Sequence[Backend], request: Request, who: identity.Identities = identity.NOBODY
+) -> list[str]:
+    """PURE: of the processes and sessions that were named one by one, those that are not chosen, and why."""
+    by_pid = {backend.pid: backend for backend in backends}
+    numbers = {backend.sess_id for backend in backends}
+    found = [f"process {pid} is not there" for pid in request.pids if pid not in by_pid and pid not in who.readers]
+    found += [f"process {pid} is a helper of process {who.readers[pid]}" for pid in request.pids if pid in who.readers]
+    found += [f"session {number} is not there" for number in request.session_ids if number not in numbers]
+    named = [backend for backend in backends if backend.pid in request.pids or backend.sess_id in request.session_ids]
+    left_out = [(backend.pid, request.selection.why_not(backend)) for backend in named]
+    return found + [f"process {pid} is left out by {option}" for pid, option in left_out if option is not None]
+
+
 def _not_listed(backend: Backend, who: identity.Identities) -> Verdict:
     """On a process that is no session."""
     if backend.pid not in who.readers:

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import selection
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import identity, selection
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import gp_backend, request, result
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals import verdicts as verdict_rules
@@ -189,6 +189,24 @@ def test_a_pid_without_a_process_is_gone() -> None:
     given = options(pids=[1, 9, 9])
     verdicts = request.choose([session(1)], request.parse(given))
     assert [(verdict.backend.pid, verdict.outcome) for verdict in verdicts] == [(1, None), (9, "gone")]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"pids": [1]}, []),
+        ({"pids": [1, 9]}, ["process 9 is not there"]),
+        ({"pids": [7]}, ["process 7 is a helper of process 1"]),
+        ({"session_ids": [101, 9]}, ["session 9 is not there"]),
+        ({"pids": [1], "exclude_users": ["*"]}, ["process 1 is left out by exclude_users"]),
+        ({"session_ids": [101], "min_state_age": "9d"}, ["process 1 is left out by min_state_age"]),
+        ({"users": ["nobody"]}, []),
+    ],
+)
+def test_who_was_named_in_vain_is_told(more: dict[str, t.Any], told: list[str]) -> None:
+    who = identity.Identities({7: 1}, {1: (1,)}, frozenset({1}), frozenset())
+    backends = [session(1, state_age=5.0), session(2)]
+    assert request.named_in_vain(backends, request.parse(options(**more)), who) == told
 
 
 @pytest.mark.parametrize(
