@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.catalog_locks import with_holders
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull, StatementError
 
@@ -62,7 +63,8 @@ class Change(abc.ABC):
             try:
                 self.cluster.connection.execute(statement)
             except GpopsError as error:
-                raise self._failure(error) from None
+                found = with_holders(self.cluster.connection, error, self.cluster.deadline)
+                raise self._failure(found) from None
             self.applied += 1
             warnings = self.cluster.connection.warnings()[heard:]
             self.notices += [text for text in warnings if text.startswith("WARNING")]

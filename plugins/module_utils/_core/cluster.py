@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine as engines
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.catalog_locks import with_holders
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.connection import Connection
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull
@@ -68,7 +69,10 @@ class Cluster:
         if self._left or (self.connection.lingers and not (self.connection.pooled and self.engine.may_bypass)):
             self.renew(deadline)
         self.connection.lingers = source is not None and self.engine.spends_session(source)
-        return self.connection.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))
+        try:
+            return self.connection.execute(statement, deadline=deadline if share == 1.0 else deadline.part(share))
+        except GpopsError as error:
+            raise with_holders(self.connection, error, deadline) from None
 
     def renew(self, deadline: Deadline) -> None:
         """Take a new connection in place of this one."""
@@ -78,6 +82,13 @@ class Cluster:
     def leave_connection(self) -> None:
         """Run no more here, for there was no answer: the next statement, if there is one, takes a new connection."""
         self._left = True
+
+
+def _engine(connection: Connection, toolkit: str, needs: t.Sequence[str]) -> engines.Engine:
+    try:
+        return engines.probe(connection, toolkit, needs)
+    except GpopsError as error:
+        raise with_holders(connection, error, connection.deadline) from None
 
 
 @contextlib.contextmanager
@@ -95,7 +106,7 @@ def connect(options: t.Mapping[str, t.Any], *needs: str, changes: bool = False) 
     connection = Connection(options, deadline)
     cluster: Cluster | None = None
     try:
-        cluster = Cluster(connection, engines.probe(connection, options["toolkit"], needs), deadline)
+        cluster = Cluster(connection, _engine(connection, options["toolkit"], needs), deadline)
         if changes and cluster.engine.utility_mode:
             raise GpopsError(
                 f"this is a session in utility mode on {connection.where}: it would change the catalog of the "

@@ -18,7 +18,7 @@ _BY_SQLSTATE: dict[str, str] = {
     "42P01": "this engine has no such relation; check that the server is Greenplum 6 or newer, or Cloudberry",
     "53000": "this login has too little memory for a statement; raise statement_mem, or leave it out of PGOPTIONS",
     "53300": "no connection is left, on the coordinator or on a segment; end idle sessions, or wait until some end",
-    "55P03": "a lock could not be had in time; see who holds it with gp_process_info (blocked_by)",
+    "55P03": "a lock could not be had in time; end who holds it, or wait until it is released",
     "57014": "the statement was cancelled, by the time limit or by somebody; raise timeout, or find what holds it up, "
     "such as a segment that does not answer",
     "57P01": "an administrator ended this session or is stopping the server; check the server, then run the task again",
