@@ -11,23 +11,24 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline impor
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, GroupFull, StatementError
 
 _LOCK_NOT_AVAILABLE = "55P03"
-# The strongest first; two readers of the catalog never stand in each other's way.
-_MODES = (
-    "AccessExclusiveLock",
-    "ExclusiveLock",
-    "ShareRowExclusiveLock",
-    "ShareLock",
-    "ShareUpdateExclusiveLock",
-    "RowExclusiveLock",
+_STRONGEST_FIRST = (
+    "AccessExclusive",
+    "Exclusive",
+    "ShareRowExclusive",
+    "Share",
+    "ShareUpdateExclusive",
+    "RowExclusive",
 )
+_STRENGTH = {f"{mode}Lock": number for number, mode in enumerate(_STRONGEST_FIRST)}
 _NAMED = 3
 # Of the schema pg_catalog, which has this number on every engine. A pid is of its own host, the number of the session
 # stands on every row. We hold none of these: the statement that failed has let go.
 _HOLDERS = (
     "SELECT CASE WHEN l.gp_segment_id = -1 THEN l.pid END, l.mppsessionid, l.mode, c.relname "
     "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation "
-    "WHERE l.granted AND l.locktype = 'relation' AND c.relnamespace = 11 AND l.mode IN ('{}') LIMIT 100"
-).format("', '".join(_MODES))
+    "WHERE l.granted AND l.locktype = 'relation' AND c.relnamespace = 11 "
+    "AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') LIMIT 100"
+)
 
 
 def with_holders(connection: Connection, error: GpopsError, deadline: Deadline) -> GpopsError:
@@ -48,7 +49,7 @@ def with_holders(connection: Connection, error: GpopsError, deadline: Deadline) 
 
 def told_of(rows: list[Texts]) -> str:
     """Who holds what, in words; nothing without a row."""
-    held = sorted(rows, key=lambda row: (_MODES.index(row[2] or ""), row[0] is None))
+    held = sorted(rows, key=lambda row: (_STRENGTH.get(row[2] or "", len(_STRENGTH)), row[0] is None))
     words = dict.fromkeys(
         f"{f'process {pid}' if pid else f'session {session}, on a segment,'} holds {mode} on {relation}"
         for pid, session, mode, relation in held
