@@ -44,7 +44,7 @@ options:
   kill_switch_file:
     description:
       - A guard. While there is a file of this name on the host that runs the module, it is stopped, also if that
-        cannot be told. What stands in it does not matter. The name begins with C(/)
+        cannot be told, as when its folder is not there. What stands in it does not matter. The name begins with C(/)
         or C(~).
       - Who may write in its folder may stop the run, and may take the file of others away. Put it where only those can
         who are to.

@@ -346,6 +346,7 @@ def test_guards_stop_it_before_the_first_signal(cluster: Cluster, scene: Scene, 
         {"kill_switch": True},
         {"kill_switch_file": str(tmp_path / "folder")},
         {"kill_switch_file": str(tmp_path / "dangling")},
+        {"kill_switch_file": str(tmp_path / "mistyped" / "stop")},
         {"windows": [f"{far:02}:00-{far:02}:01"]},
         {"windows": []},
     ]

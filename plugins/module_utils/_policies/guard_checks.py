@@ -34,22 +34,24 @@ class GuardChecks:
 
     def findings(self) -> list[Finding]:
         """What they say at this moment."""
-        there = None if self._file is None else _is_there(self._file)
+        there, why = (None, "") if self._file is None else _is_there(self._file)
         return [
-            *kill_switches(self._switch, self._file, there),
+            *kill_switches(self._switch, self._file, there, why),
             *schedule(self._windows, dt.datetime.now(self._timezone)),
         ]
 
 
-def _is_there(path: str) -> bool | None:
-    """Whether there is anything of this name, be it a link to nothing; None if that cannot be told."""
+def _is_there(path: str) -> tuple[bool | None, str]:
+    """Whether there is anything of this name, be it a link to nothing; None if that cannot be told, and why."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return None
-    return True
+        # A slip in the name, or a share that is not mounted: whoever wants to stop it could not.
+        folder = os.path.dirname(path)
+        return (False, "") if os.path.isdir(folder) else (None, f"there is no folder {folder}")
+    except OSError as error:
+        return None, str(error.strerror)
+    return True, ""
 
 
 def _timezone(name: str) -> dt.tzinfo:

@@ -126,7 +126,7 @@ def kill_switch_file(path: str | None) -> str | None:
     return path or None
 
 
-def kill_switches(switch: bool, file: str | None, file_exists: bool | None) -> list[Finding]:
+def kill_switches(switch: bool, file: str | None, file_exists: bool | None, why_unknown: str = "") -> list[Finding]:
     """What the kill switches say; None is a file of which nobody can tell whether it is there."""
     found = []
     if switch:
@@ -134,7 +134,7 @@ def kill_switches(switch: bool, file: str | None, file_exists: bool | None) -> l
     if file:
         words = f"there is a file {file}" if file_exists else f"there is no file {file}"
         if file_exists is None:
-            words = f"whether there is a file {file} cannot be told"
+            words = f"whether there is a file {file} cannot be told: {why_unknown}"
         found.append(Finding("kill_switch_file", file_exists is False, words))
     return found
 

@@ -36,6 +36,10 @@ _DROPPED = (
 )
 _MOST_NAMES = 3
 _START = re.compile(r"\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
+# As Python writes one, in UTC as all of ours are.
+_TIME = re.compile(
+    r"(?P<day>\d{4,6}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<part>\d{1,6}))?(?:Z|\+00:00)?\Z", re.ASCII
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +186,12 @@ def seen_before(records: t.Any, state: str) -> list[Backend]:
     return found
 
 
+def _start(value: t.Any) -> t.Any:
+    """A point in time as the engine names it; without quotes YAML reads it as a time, which comes in another form."""
+    found = _TIME.match(str(value))
+    return f"{found['day']}T{found['time']}.{found['part'] or '':0<6}Z" if found else value
+
+
 def _record(number: int, record: t.Mapping[str, t.Any]) -> Backend:
     try:
         backend = Backend(
@@ -189,8 +199,8 @@ def _record(number: int, record: t.Mapping[str, t.Any]) -> Backend:
             sess_id=int(str(record["sess_id"])),
             usename=record.get("usename"),
             datname=record.get("datname"),
-            backend_start=record.get("backend_start"),
-            query_start=record.get("query_start"),
+            backend_start=_start(record.get("backend_start")),
+            query_start=_start(record.get("query_start")),
         )
     except (TypeError, ValueError):
         raise OptionError("processes", f"record {number}: pid and sess_id must be whole numbers") from None

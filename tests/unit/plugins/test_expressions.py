@@ -37,6 +37,7 @@ OPERATORS = {
     "_runbooks.decisions._FOLDER_OPTION",
     "_runbooks.settings._GLOBAL_FLAGS",
     "_signals.verdicts._START",
+    "_signals.verdicts._TIME",
 }
 # Of users, or of a server that may be anybody's.
 OTHERS = {

@@ -534,14 +534,16 @@ def test_segments_stop_it_unless_they_are_allowed(run: Run, down: int | None) ->
 def test_what_is_there_by_this_name(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
-    cases = {"file": True, "link": True, ".": True, "nothing": False, "file/below": False}
-    assert {name: guard_checks._is_there(str(tmp_path / name)) for name in cases} == cases
+    cases = {"file": True, "link": True, ".": True, "nothing": False, "file/below": None, "mistyped/stop": None}
+    assert {name: guard_checks._is_there(str(tmp_path / name))[0] for name in cases} == cases
+    # A slip in the name must not be a switch that nobody can throw.
+    assert guard_checks._is_there("/etc/gpop/stop")[1] == "there is no folder /etc/gpop"
 
     def refused(_path: str) -> t.NoReturn:
-        raise PermissionError
+        raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "lstat", refused)
-    assert guard_checks._is_there(str(tmp_path / "file")) is None
+    assert guard_checks._is_there(str(tmp_path / "file")) == (None, "Permission denied")
 
 
 def test_time_zones() -> None:

@@ -104,7 +104,7 @@ def test_no_windows_are_any_time_and_an_empty_list_is_none() -> None:
 
 @pytest.mark.parametrize(("exists", "passed"), [(True, False), (False, True), (None, False)])
 def test_a_kill_switch_file_stops_unless_it_is_surely_absent(exists: bool | None, passed: bool) -> None:
-    (found,) = guards.kill_switches(False, "/run/stop", exists)
+    (found,) = guards.kill_switches(False, "/run/stop", exists, "there is no folder /run")
     assert (found.guard, found.passed) == ("kill_switch_file", passed)
     assert "/run/stop" in found.reason
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import typing as t
 
 import pytest
+import yaml
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError, OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import identity, selection
@@ -178,6 +180,23 @@ def test_records_hit_only_the_very_same(now: Backend, state: str, expected: str 
     given = options(state=state, processes=[record(session(1))], protected_users=[])
     verdicts = request.choose([now], request.parse(given))
     assert [verdict.outcome for verdict in verdicts] == [expected]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-01-31T23:59:59.120000Z", "2026-01-31T23:59:59.12Z", "2026-01-31 23:59:59.12 +00:00"],
+)
+def test_points_in_time_may_stand_in_yaml_without_quotes(written: str) -> None:
+    """YAML makes times of them, and a module of its own process gets those as JSON has them."""
+    now = session(1, backend_start="2026-01-31T23:59:59.120000Z")
+    (given,) = yaml.safe_load(f"[{{pid: 1, sess_id: {now.sess_id}, backend_start: {written}}}]")
+    assert not isinstance(given["backend_start"], str)
+    for value in (given["backend_start"], given["backend_start"].isoformat(), str(given["backend_start"])):
+        asked = request.parse(options(processes=[{**given, "backend_start": value}], protected_users=[]))
+        assert [verdict.outcome for verdict in request.choose([now], asked)] == [None]
+    whole = {**given, "backend_start": dt.datetime(2026, 1, 31, 23, 59, 59, tzinfo=dt.UTC)}
+    (record,) = request.parse(options(processes=[whole])).records or ()
+    assert record.backend_start == "2026-01-31T23:59:59.000000Z"
 
 
 def test_a_record_given_twice_is_one_victim() -> None:
