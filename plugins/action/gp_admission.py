@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._admission.gp_admission import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _lint
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
 
 
@@ -14,3 +15,8 @@ class ActionModule(DirectAction):
 
     module = "gp_admission"
     definition = DEFINITION
+
+
+def main() -> None:
+    """What ansible-lint calls to see whether the options of a task are right."""
+    _lint.check(ActionModule.module, DEFINITION.argument_spec, DEFINITION.mutually_exclusive)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.gp_backend import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _lint
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._message import with_message
 
@@ -21,3 +22,8 @@ class ActionModule(DirectAction):
     def arguments(self) -> dict[str, t.Any]:
         """The options of the task, message under the name that the module has for it."""
         return with_message(super().arguments())
+
+
+def main() -> None:
+    """What ansible-lint calls to see whether the options of a task are right."""
+    _lint.check(ActionModule.module, DEFINITION.argument_spec, DEFINITION.mutually_exclusive)

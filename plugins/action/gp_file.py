@@ -14,3 +14,8 @@ class ActionModule(ControllerAction):
 
     argument_spec = gp_file.ARGUMENT_SPEC
     operation = staticmethod(gp_file.manage)
+
+
+def main() -> None:
+    """What ansible-lint calls to see whether the options of a task are right."""
+    ActionModule.check_options("gp_file")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._policies.gp_policy import DEFINITION
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _lint
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._direct import DirectAction
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._message import with_message
 
@@ -25,3 +26,8 @@ class ActionModule(DirectAction):
         if isinstance(policies, t.Sequence) and all(isinstance(policy, t.Mapping) for policy in policies):
             arguments["policies"] = [with_message(policy) for policy in policies]
         return arguments
+
+
+def main() -> None:
+    """What ansible-lint calls to see whether the options of a task are right."""
+    _lint.check(ActionModule.module, DEFINITION.argument_spec, DEFINITION.mutually_exclusive)

@@ -10,6 +10,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import GpopsError
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.visible import said, visible
+from ansible_collections.gpops.toolkit.plugins.plugin_utils import _lint
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._tidy import TidyAction
 
 # What module_defaults of the action group hands over; no database is talked to.
@@ -40,6 +41,11 @@ class ControllerAction(TidyAction):
     _supports_async = False
     argument_spec: t.ClassVar[t.Mapping[str, t.Any]]
     operation: t.ClassVar[Operation]
+
+    @classmethod
+    def check_options(cls, name: str) -> None:
+        """Tell ansible-lint whether the options of a task are right."""
+        _lint.check(name, {**{option: {"type": "raw"} for option in CONNECTION_OPTIONS}, **cls.argument_spec})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The result of the task."""
