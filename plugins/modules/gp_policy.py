@@ -285,6 +285,14 @@ sessions:
     total: 31
     signalled: 2
     would_be_signalled: 0
+coordinators:
+  description:
+    - Host and port of the coordinator and of its standby, from C(gp_segment_configuration). Two clusters have none in
+      common. It is empty where this role may not read them.
+  returned: success, and failure after the login
+  type: list
+  elements: str
+  sample: ["cdw:5432", "scdw:5432"]
 unknown_names:
   description: Exact names in the options that the cluster does not have; none with O(unknown_names=ignore).
   returned: success, and failure after the options were understood

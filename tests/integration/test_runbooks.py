@@ -247,6 +247,49 @@ def test_who_was_excluded_is_named_and_may_be_a_failure(runbook: str, scene: Sce
         assert is_there(scene, stays)
 
 
+@on("gp7")
+def test_the_note_of_another_cluster_is_not_used(scene: Scene, tmp_path: Path) -> None:
+    """Two clusters in one folder: what one has noted is neither put back on the other nor deleted."""
+    situation = runbooks.open_database(scene)
+    done = run("quiesce", scene.cluster, tmp_path, "enforce", **situation.settings)
+    assert done.code == 0, done.out
+    (note,) = (tmp_path / "state" / "gp").iterdir()
+    written = note.read_text(encoding="utf-8")
+    here = json.loads(written)["coordinators"]
+    assert here
+    note.write_text(written.replace(here[0], "elsewhere:5432"), encoding="utf-8")
+    before = fingerprint(scene)
+    for runbook, mode in (("reopen", "enforce"), ("reopen", "report"), ("quiesce", "enforce")):
+        refused = run(runbook, scene.cluster, tmp_path, mode, **situation.settings)
+        assert refused.code != 0
+        assert f"{note} is of the cluster at elsewhere:5432, and this is {here[0]}" in refused.out
+        assert fingerprint(scene) == before
+        assert "elsewhere" in note.read_text(encoding="utf-8")
+    note.write_text(written, encoding="utf-8")
+    assert run("reopen", scene.cluster, tmp_path, "enforce").code == 0
+
+
+@on("gp6")
+def test_a_group_is_not_changed_by_the_note_of_another_cluster(scene: Scene, tmp_path: Path) -> None:
+    group = runbooks.group_to_drain(scene).settings["group"]
+    folder = tmp_path / "state" / "gp"
+    folder.mkdir(parents=True, mode=0o700)
+    changes = [{"name": group, "before": {"concurrency": 9}, "set": {"concurrency": 2}}]
+    before = fingerprint(scene)
+    for runbook, more in (
+        ("drain_group", {"restore": True}),
+        ("relieve_group_queue", {"restore": True, "max_group_queue": 0}),
+        ("boost_group_window", {"restore": True, "boost": {"concurrency": 2}}),
+    ):
+        note = folder / f"{runbook}.{group}.json"
+        note.write_text(json.dumps({"coordinators": ["elsewhere:5432"], "changes": changes}), encoding="utf-8")
+        refused = run(runbook, scene.cluster, tmp_path, "enforce", group=group, **more)
+        assert refused.code != 0
+        assert "is of the cluster at elsewhere:5432" in refused.out
+        assert note.exists()
+        assert fingerprint(scene) == before
+
+
 def concurrency(scene: Scene, group: str) -> int:
     return int(scene.sql("SELECT concurrency FROM gp_toolkit.gp_resgroup_config WHERE groupname = %s", (group,))[0][0])
 

@@ -543,14 +543,33 @@ def full_group_message(engine: Engine | None, role: str | None) -> str:
     )
 
 
-def segments_down(connection: Connection, deadline: Deadline) -> tuple[int | None, str | None]:
-    """How many segments and mirrors are down, or None and why that cannot be read."""
+class Hosts(t.NamedTuple):
+    """What the catalog says of the hosts of a cluster.
+
+    Attributes:
+        down: How many segments and mirrors are down; None if that cannot be read.
+        problem: Why it cannot.
+        coordinators: Host and port of the coordinator and of its standby, which tell one cluster from another.
+    """
+
+    down: int | None
+    problem: str | None = None
+    coordinators: tuple[str, ...] = ()
+
+
+def hosts(connection: Connection, deadline: Deadline) -> Hosts:
+    """What the catalog says of the hosts of this cluster."""
     # A plain look into the catalog, which a full group does not stop.
-    statement = "SELECT pg_catalog.count(*) FROM pg_catalog.gp_segment_configuration WHERE status = 'd'"
+    statement = (
+        "SELECT pg_catalog.count(CASE WHEN status = 'd' THEN 1 END), pg_catalog.string_agg("
+        "CASE WHEN content = -1 THEN hostname || ':' || port::text END, ' ' ORDER BY dbid) "
+        "FROM pg_catalog.gp_segment_configuration"
+    )
     try:
         rows = connection.execute(statement, deadline=deadline)
-        return answers.one(rows, "a number of segments", COUNT)[0], None
     except GroupFull:
         raise
     except StatementError as error:
-        return None, error.message
+        return Hosts(None, error.message)
+    down, coordinators = answers.one(rows, "a number of segments", COUNT, maybe(TEXT))
+    return Hosts(down, None, tuple((coordinators or "").split()))

@@ -78,6 +78,7 @@ class Journal:
         history: Whom this run has signalled.
         total: How many sessions there were at first; None before anybody looked.
         engine: What the server is; None before the login.
+        coordinators: Hosts and ports of the coordinator and its standby, as the catalog has them.
         unknown_names: Those in the policies that the cluster does not have.
     """
 
@@ -86,6 +87,7 @@ class Journal:
         self.warnings: list[str] = []
         self.total: int | None = None
         self.engine: Engine | None = None
+        self.coordinators: t.Sequence[str] = ()
         self.unknown_names: list[str] = []
         self._policies = policies
         self._settings = settings
@@ -200,6 +202,7 @@ class Journal:
             "counts": counts(victims),
             "guards": [dataclasses.asdict(finding) for finding in self._guards.values()],
             "diff": _diff(victims),
+            "coordinators": list(self.coordinators),
             "unknown_names": self.unknown_names,
         }
         if self.engine is not None:

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.cluster import Cluster, connect
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, segments_down
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, Hosts, hosts
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import Snapshot
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.snapshot import read
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.escalation import Sender
@@ -45,8 +45,8 @@ class Server(t.Protocol):
     def look(self, deadline: Deadline, with_locks: bool, query_length: int) -> Snapshot:
         """All sessions of this moment."""
 
-    def segments_down(self, deadline: Deadline) -> tuple[int | None, str | None]:
-        """How many segments and mirrors are down, or None and why that cannot be read."""
+    def hosts(self, deadline: Deadline) -> Hosts:
+        """What the catalog says of the hosts of the cluster."""
 
     def sender(self, deadline: Deadline, message: str | None) -> Sender:
         """What signals."""
@@ -75,9 +75,9 @@ class ConnectedServer:
         """All sessions of this moment."""
         return read(self._cluster, deadline, with_locks, query_length)
 
-    def segments_down(self, deadline: Deadline) -> tuple[int | None, str | None]:
-        """How many segments and mirrors are down, or None and why that cannot be read."""
-        return segments_down(self._cluster.connection, deadline)
+    def hosts(self, deadline: Deadline) -> Hosts:
+        """What the catalog says of the hosts of the cluster."""
+        return hosts(self._cluster.connection, deadline)
 
     def sender(self, deadline: Deadline, message: str | None) -> Sender:
         """What signals."""

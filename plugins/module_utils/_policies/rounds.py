@@ -68,10 +68,10 @@ class Rounds:
         """
         engine = self._server.engine
         self._journal.say(too_late(self._policies, engine))
-        if not self._settings.allow_segments_down:
-            with self._time.spend() as deadline:
-                down, problem = self._server.segments_down(deadline)
-            self._journal.guard([segments(down, problem, allowed=False)])
+        with self._time.spend() as deadline:
+            found = self._server.hosts(deadline)
+        self._journal.coordinators = found.coordinators
+        self._journal.guard([segments(found.down, found.problem, self._settings.allow_segments_down)])
         for policy in self._policies:
             account = self._journal.account(policy)
             account.outcome = FAILED

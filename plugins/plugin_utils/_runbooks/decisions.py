@@ -75,6 +75,7 @@ def note(run: Run) -> dict[str, t.Any]:
     return {
         "since": run.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "cluster": run.given["cluster"],
+        "coordinators": run.coordinators,
         "runbook": run.runbook.name,
         "changes": _restore_note.remember(run.noted, plan.get("groups") or plan.get("databases") or []),
     }
@@ -139,6 +140,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "not_ended": groups.not_ended,
     "note": note,
     "note_kept": note_kept,
+    "of_another_cluster": lambda run: run.of_another_cluster(),
     "note_looks": note_looks,
     "note_name": lambda run: run.note_name,
     "noted_databases": admission.noted_databases,

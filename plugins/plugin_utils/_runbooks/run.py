@@ -92,6 +92,20 @@ class Run:
         return [f"gp_remediation_state_dir: there is no {self.note_file['path']}, {why}"]
 
     @property
+    def coordinators(self) -> list[str]:
+        """Where the cluster is, by its own catalog; empty if that was not to be read."""
+        return list(self.of("preflight").get("coordinators", []))
+
+    def of_another_cluster(self) -> list[str]:
+        """That what is noted was changed on another cluster than this one, if it was."""
+        noted = self.note.get("coordinators", [])
+        if not noted or not self.coordinators or set(noted) & set(self.coordinators):
+            return []
+        here, there = ", ".join(self.coordinators), ", ".join(noted)
+        what = f"gp_remediation_state_dir: {self.note_file['path']} is of the cluster at {there}, and this is {here}"
+        return [f"{what}; give each cluster a folder of its own, or if it was moved to new hosts take the file away"]
+
+    @property
     def note(self) -> dict[str, t.Any]:
         """The whole note."""
         return dict(json.loads(self.note_file["content"])) if self.note_file.get("exists") else {}

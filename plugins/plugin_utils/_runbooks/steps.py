@@ -37,6 +37,7 @@ _SETTINGS = (Step("See that a report can be written", "folder"), Step("Check the
 _BEGIN = (Step("See what was noted", "noted"), *_SETTINGS)
 _FIND = (Step("Find the resource group", "found"), Step("See that it is there"))
 _PREFLIGHT = (Step("Ask the guards, and see who would be ended", "preflight"), Step("See that nothing stops it"))
+_SAME_CLUSTER = (Step("See that the note is of this cluster"),)
 _CHANGE = (
     Step("Plan the change of the resource group", "plan"),
     Step("Note what is there"),
@@ -61,6 +62,7 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
         *_FIND,
         Step("See who is in it", "holders"),
         *_PREFLIGHT,
+        *_SAME_CLUSTER,
         Step("See that the server enforces resource groups"),
         *_CHANGE,
         *_RESTORE,
@@ -68,10 +70,12 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
         Step("End them", "ended"),
         *_NONE_LEFT,
     ),
-    "boost_group_window": (*_BEGIN, *_FIND, *_PREFLIGHT, *_CHANGE, *_RESTORE),
+    "boost_group_window": (*_BEGIN, *_FIND, *_PREFLIGHT, *_SAME_CLUSTER, *_CHANGE, *_RESTORE),
     "relieve_group_queue": (
         *_BEGIN,
         *_FIND,
+        Step("See which cluster this is", "preflight"),
+        *_SAME_CLUSTER,
         Step("End who holds a slot and does nothing", "ended"),
         *_CHANGE,
         *_RESTORE,
@@ -88,6 +92,7 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
     "quiesce": (
         *_BEGIN,
         *_PREFLIGHT,
+        *_SAME_CLUSTER,
         Step("Plan", "plan"),
         Step("Note what is there"),
         Step("Close the databases", "change"),
@@ -97,6 +102,7 @@ STEPS: t.Mapping[str, tuple[Step, ...]] = {
     "reopen": (
         *_BEGIN,
         Step("Ask the guards", "preflight"),
+        *_SAME_CLUSTER,
         Step("See what the limits are now", "plan"),
         Step("Open the databases", "restored"),
         Step("Take the note away"),

@@ -103,10 +103,10 @@ def flat(tasks: list[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
     for task in tasks:
         imported = task.get("ansible.builtin.import_tasks")
         if "block" in task:
-            *_, last = block = list(flat(task["block"]))
+            block = list(flat(task["block"]))
             yield from block
             for step in flat(task.get("always", [])):
-                yield {**step, "despite": last["name"]}
+                yield {**step, "despite": block[-1]["name"]}
         elif imported:
             yield from tasks_of(imported)
         else:

@@ -17,7 +17,7 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core import engine 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.answers import Rows
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.deadline import Deadline
-from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.engine import Engine, Hosts
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import (
     ConnectError,
     ConnectionLost,
@@ -126,8 +126,8 @@ class Server:
         self._answered()
         return Snapshot(found, len(found), self.locks_problem if with_locks else None)
 
-    def segments_down(self, _deadline: Deadline) -> tuple[int | None, str]:
-        return self.down, "no such table"
+    def hosts(self, _deadline: Deadline) -> Hosts:
+        return Hosts(self.down, "no such table", ("cdw:5432",))
 
     def sender(self, _deadline: Deadline, _message: str | None) -> escalation.Sender:
         return ModelSender(self)

@@ -360,12 +360,33 @@ class TestNotes:
 
     def test_what_was_there_before_the_first_change_is_kept(self) -> None:
         plan = {"databases": [{"name": "db", "before": {"connection_limit": -1}, "after": {"connection_limit": 0}}]}
-        assert decisions.note(run_of("quiesce", {"plan": plan})) == {
+        assert decisions.note(run_of("quiesce", {"plan": plan, "preflight": {"coordinators": ["cdw:5432"]}})) == {
             "since": "2026-11-22T21:50:30Z",
             "cluster": "dwh",
+            "coordinators": ["cdw:5432"],
             "runbook": "quiesce",
             "changes": [{"name": "db", "before": {"connection_limit": -1}, "set": {"connection_limit": 0}}],
         }
+
+    @pytest.mark.parametrize(
+        ("written", "here", "is_other"),
+        [
+            (["cdw:5432"], ["cdw:5432"], False),
+            (["cdw:5432", "scdw:5432"], ["scdw:5432"], False),  # the standby has taken over
+            (["cdw:5432"], ["cdw:6432"], True),
+            ([], ["cdw:5432"], False),
+            (["cdw:5432"], [], False),
+        ],
+    )
+    def test_a_note_knows_its_cluster(self, written: list[str], here: list[str], is_other: bool) -> None:
+        content = json.dumps({"coordinators": written, "changes": []})
+        look = {"exists": True, "content": content, "path": "/state/dwh/quiesce.json"}
+        run = run_of("reopen", {"noted": {"results": [look]}, "preflight": {"coordinators": here}})
+        problems = decisions.ANSWERS["of_another_cluster"](run)
+        assert bool(problems) is is_other
+        assert all(
+            problem.startswith("gp_remediation_state_dir: /state/dwh/quiesce.json is of") for problem in problems
+        )
 
 
 class TestQuiesce:
