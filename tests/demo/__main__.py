@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from integration.cluster import Scene, embedded
 from sandbox import Sandbox
+from sandbox.profiles import PROFILES
 
 HERE = Path(__file__).resolve().parent
 # It stays when all else of the demo is gone.
@@ -93,6 +94,8 @@ def main() -> None:
     # Ctrl-C and a polite kill take the same way out, through all the clean-ups.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     profile = sys.argv[1] if len(sys.argv) > 1 else "gp6"
+    if profile not in PROFILES:
+        sys.exit(f"PROFILE is one of {', '.join(sorted(PROFILES))}, and not {profile}")
     shutil.rmtree(REPORTS, ignore_errors=True)
     print(f"The HTML report that this demo leaves: {PAGE}", flush=True)
     print(f"Starting an embedded engine that speaks {profile} ...", flush=True)

@@ -162,13 +162,24 @@ def argument_specs() -> str:
         head = {
             "short_description": runbook.short,
             "version_added": runbook.since,
-            "description": list(runbook.description),
+            "description": [*runbook.description, *_first(runbook)],
         }
         lines.append(f"  {runbook.name}:\n{_dumped(head, 4)}    options:\n")
         lines.append(_option("gp_connection", _CONNECTION, anchors))
         lines += [_option(settings.PREFIX + name, _spec(runbook, name), anchors) for name in settings_of(runbook)]
         lines.append("\n")
     return "".join(lines).rstrip("\n") + "\n"
+
+
+def _first(runbook: Runbook) -> tuple[str, str]:
+    """What to know first: among all settings, which people look for, sorted by their names, the few that matter."""
+    shown = [("mode", "V(report), which sends nothing, unless it is V(enforce)"), *runbook.shown]
+    named = "; ".join(f"O({settings.PREFIX}{name}), {words}" for name, words in shown)
+    return f"What matters most: {named}.", f"Example: C({_command(runbook)})"
+
+
+def _command(runbook: Runbook) -> str:
+    return f"ansible-playbook gpops.toolkit.{runbook.called} -i inventory {runbook.example}".rstrip()
 
 
 def _option(name: str, spec: Spec, anchors: dict[str, str]) -> str:
@@ -201,14 +212,13 @@ def _wrapped(text: str) -> str:
 
 def playbook(runbook: Runbook) -> str:
     """Its playbook."""
-    command = f"ansible-playbook gpops.toolkit.{runbook.called} -i inventory {runbook.example}".rstrip()
     rows = [*_OF_EVERY_PLAYBOOK, *((settings.PREFIX + name, words) for name, words in runbook.shown)]
     width = max(len(name) for name, _words_of in rows)
     table = "\n".join(f"# {name:{width}}  {words}" for name, words in rows)
     part = "" if runbook.name == "main" else f"\n        tasks_from: {runbook.name}"
     return f"""{LICENCE}# {runbook.about}
 #
-#   {command}
+#   {_command(runbook)}
 #
 {table}
 #
