@@ -153,6 +153,14 @@ roles:
       after:
         connection_limit: -1
         login: false
+left:
+  description:
+    - Databases that a glob matches and that stay as they are, because their names are not UTF-8, as from a database in
+      another encoding. No statement can name them. Bytes that are no UTF-8 are shown as C(U+FFFD).
+  returned: success, and failure of a statement
+  type: list
+  elements: str
+  sample: []
 restore:
   description:
     - What puts back all that differs, C(databases) and C(roles), in the form in which the options take them.

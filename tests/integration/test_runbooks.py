@@ -247,6 +247,31 @@ def test_who_was_excluded_is_named_and_may_be_a_failure(runbook: str, scene: Sce
         assert is_there(scene, stays)
 
 
+@on("gp6")
+def test_a_database_that_no_statement_can_name_is_named_as_open(scene: Scene, tmp_path: Path) -> None:
+    """Made from a database in another encoding, its name is no UTF-8; what can be closed is, and the rest is told."""
+    cluster = scene.cluster
+    if not cluster.embedded:
+        pytest.skip("it makes databases that are hard to drop; on an embedded engine only")
+    latin, name = "gpops_it_latin", "gpops_it_\xfc"
+    scene.sql(f"CREATE DATABASE {latin} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    with contextlib.closing(cluster.connect(cluster.admin, latin)) as connection:
+        connection.set_client_encoding("LATIN1")
+        sent = connection.cursor()
+        sent.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+        try:
+            told = run("quiesce", cluster, tmp_path, "report", databases=["gpops_it_*"], max_share=100)
+            done = run("quiesce", cluster, tmp_path, "enforce", databases=["gpops_it_*"], max_share=100)
+            limits = scene.sql("SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname ~ 'gpops_it_' ORDER BY 1")
+        finally:
+            sent.execute(f'DROP DATABASE "{name}"')
+    scene.sql(f"DROP DATABASE {latin}")
+    for came in (told, done):
+        assert came.code == 0, came.out
+        assert "still open, because no statement can name them: gpops_it_\ufffd" in came.report["remediation"]["done"]
+    assert limits == [(-1,), (0,)]
+
+
 @on("gp7")
 def test_the_note_of_another_cluster_is_not_used(scene: Scene, tmp_path: Path) -> None:
     """Two clusters in one folder: what one has noted is neither put back on the other nor deleted."""

@@ -71,7 +71,8 @@ class _AdmissionChange(Change):
         before = read(cluster.connection)
         self._roles = before.roles
         self._targets = plan.plan(before, desired_state)
-        self.warnings = plan.warnings(self._targets, desired_state)
+        self._left = plan.left(before, desired_state)
+        self.warnings = plan.warnings(self._targets, desired_state, self._left)
         self._changing = [target for target in self._targets if target.changes]
         self.statements = [cluster.connection.text(statement(target)) for target in self._changing]
         # What is true afterwards; until then, what is planned.
@@ -98,6 +99,7 @@ class _AdmissionChange(Change):
             "changed": bool(self.statements),
             **shown,
             "restore": {kind: plan.restoring(self._targets, kind) for kind in shown},
+            "left": self._left,
             "statements": self.statements,
             "engine": self.cluster.engine.shown,
             "diff": {

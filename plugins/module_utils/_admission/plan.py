@@ -14,6 +14,8 @@ from ansible_collections.gpops.toolkit.plugins.module_utils._core.option_types i
 
 NO_LIMIT = -1
 _LARGEST = 2**31 - 1
+# What stands in a name for bytes that are no UTF-8.
+_NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
 _GLOB_CHARACTER = re.compile(r"[*?[]")
 
 
@@ -51,6 +53,11 @@ class Subject:
     connections: int = 0
     is_template: bool = False
     is_superuser: bool = False
+
+    @property
+    def can_be_named(self) -> bool:
+        """Whether a statement can name it; another database may be in LATIN1, and so what was made from there."""
+        return _NOT_UTF_8 not in self.name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +203,7 @@ def _matched_databases(databases: t.Mapping[str, Subject], desired_state: t.Sequ
             continue
         matches = names_test(f"{desired.option}.name", [desired.name])
         for name in sorted(databases):
-            if databases[name].is_template or not matches(name):
+            if databases[name].is_template or not databases[name].can_be_named or not matches(name):
                 continue
             target = _target("databases", databases[name], desired)
             other = matched.setdefault(name, target)
@@ -207,6 +214,16 @@ def _matched_databases(databases: t.Mapping[str, Subject], desired_state: t.Sequ
                     f"{other.after.connection_limit} from {other.option}; name it, a name wins over a glob",
                 )
     return [*{**matched, **exact}.values()]
+
+
+def left(server: Server, desired_state: DesiredState) -> list[str]:
+    """The databases that a glob matches and no statement can name."""
+    globs = [names_test(desired.option, [desired.name]) for desired in desired_state.databases if desired.is_glob]
+    return sorted(
+        name
+        for name, subject in server.databases.items()
+        if not subject.can_be_named and not subject.is_template and any(matches(name) for matches in globs)
+    )
 
 
 def _is_named(name: str, desired_state: t.Sequence[Desired]) -> bool:
@@ -276,9 +293,11 @@ def _literal(kind: str, name: str) -> str:
     return _GLOB_CHARACTER.sub(r"[\g<0>]", name) if kind == "databases" else name
 
 
-def warnings(targets: t.Sequence[Target], desired_state: DesiredState) -> list[str]:
+def warnings(targets: t.Sequence[Target], desired_state: DesiredState, left_out: t.Iterable[str] = ()) -> list[str]:
     """What the operator should know besides."""
-    said = []
+    said = [
+        f"database {name}: its name is not UTF-8, and no statement can name it; it stays as it is" for name in left_out
+    ]
     for target in targets:
         what, name = ("database" if target.kind == "databases" else "role"), target.subject.name
         limit, now = target.after.connection_limit, target.subject.connections

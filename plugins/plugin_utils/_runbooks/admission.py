@@ -52,6 +52,12 @@ def kept(run: Run) -> list[dict[str, t.Any]]:
     return [item for item in run.noted if item not in asked_for]
 
 
+def left_open(run: Run) -> list[str]:
+    """The databases that could not be closed, in words."""
+    left = run.of("plan").get("left") or []
+    return [f"still open, because no statement can name them: {', '.join(left)}"] if left else []
+
+
 def who_stays(run: Run) -> list[str]:
     """Who is protected or excluded and stays, in words."""
     protected = {victim["pid"] for victim in run.ended.get("victims", []) if victim["outcome"] == "protected"}

@@ -50,7 +50,8 @@ def _quiesced(run: Run) -> Parts:
         "admission": run.of("change"),
         "noted": run.noted,
     }
-    return admission.without_who_stays(run.ended), [*run.statements, *admission.who_stays(run)], details
+    done = [*run.statements, *admission.left_open(run), *admission.who_stays(run)]
+    return admission.without_who_stays(run.ended), done, details
 
 
 def _reopened(run: Run) -> Parts:

@@ -61,6 +61,17 @@ def test_a_glob_leaves_templates_out_and_a_name_wins() -> None:
     assert plan(databases=[limit("odd[[]1]", 7)]) == {"odd[1]": Admission(7)}
 
 
+def test_what_no_statement_can_name_is_left_and_told() -> None:
+    odd = {name: Subject(name, Admission(-1)) for name in ("db_\ufffd", "other_\ufffd")}
+    server = dataclasses.replace(AS_ADMIN, databases={**DATABASES, **odd})
+    desired = wish(databases=[limit("d*", 0)])
+    assert [target.subject.name for target in plans.plan(server, desired)] == ["dwh"]
+    assert plans.left(server, desired) == ["db_\ufffd"]
+    assert plans.left(AS_ADMIN, desired) == []
+    (said,) = plans.warnings([], wish(databases=[]), ["db_\ufffd"])
+    assert said.startswith("database db_\ufffd: its name is not UTF-8")
+
+
 def test_globs_that_contradict_each_other_are_refused_unless_a_name_decides() -> None:
     globs = [limit("d*", 1), limit("*h", 2)]
     with pytest.raises(OptionError, match=r"^databases\[1\]\.connection_limit: database 'dwh' would get 2 here and 1"):
