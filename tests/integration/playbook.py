@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import yaml
 from integration.cluster import Cluster
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def play(
@@ -39,6 +42,25 @@ def play(
     }
     inventory = {"all": {"hosts": {"gp": host}}}
     return run_playbook(content, inventory, tmp_path, *arguments, **{**environment, **environ})
+
+
+def readme_inventory(cluster: Cluster) -> dict[str, t.Any]:
+    """The inventory that README prints, but for where this cluster is and who logs in."""
+    block = re.search(r"```yaml\n(all:\n.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert block
+    return printed_inventory(yaml.safe_load(block.group(1)), cluster)
+
+
+def printed_inventory(inventory: dict[str, t.Any], cluster: Cluster) -> dict[str, t.Any]:
+    """The inventory of a page, but for where this cluster is and who logs in."""
+    group = inventory["all"]
+    places = [*group["hosts"].values(), group.get("vars") or {}]
+    connections = [place for place in places if place and "gp_connection" in place]
+    assert connections
+    for place in connections:
+        here = {**cluster.login(cluster.admin), "login_user": cluster.admin, "login_db": cluster.database}
+        place["gp_connection"] = {**here, "ssl_mode": "prefer"}
+    return inventory
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:

@@ -14,7 +14,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.conninfo import ARGUMENT_SPEC
 from integration.cluster import Cluster, Scene
-from integration.playbook import play, succeeded
+from integration.playbook import play, printed_inventory, readme_inventory, run_playbook, succeeded
 from integration.test_playbooks import MODULES
 from pages import playbooks, statements
 from pages.rst import PAGES, Block, blocks, pages
@@ -39,6 +39,12 @@ def playbook_pages() -> dict[str, list[t.Any]]:
     return found
 
 
+def inventory_of(page: str, cluster: Cluster) -> dict[str, t.Any]:
+    """The inventory that is printed on the page; README's, where it has none."""
+    printed = [block for block in variables_of("all") if block.page == page]
+    return printed_inventory(read(printed[0]), cluster) if printed else readme_inventory(cluster)
+
+
 def variables_of(key: str) -> list[Block]:
     return [block for block in EXAMPLES if isinstance(read(block), dict) and key in read(block)]
 
@@ -51,10 +57,15 @@ def test_each_example_is_of_a_kind_that_is_run() -> None:
 
 @pytest.mark.parametrize("page", playbook_pages())
 def test_playbooks_of_a_page(page: str, cluster: Cluster, scene: Scene, tmp_path: Path) -> None:
+    """As printed, with the inventory of the page and nothing else."""
     scene.keep_default_group()
     names = {name for content in playbook_pages()[page] for name in [content.get("ansible.builtin.import_playbook")]}
     assert {name.rpartition(".")[2] for name in names if name} <= set(playbooks.names())
-    succeeded(play(playbook_pages()[page], cluster, tmp_path))
+    inventory = inventory_of(page, cluster)
+    # A bastion is none of ours.
+    hosts = inventory["all"]["hosts"].items()
+    near = [name for name, host in hosts if (host or {}).get("ansible_connection") != "ssh"]
+    succeeded(run_playbook(playbook_pages()[page], inventory, tmp_path, "--limit", ",".join(near)))
 
 
 @pytest.mark.parametrize("block", variables_of(_OF_POLICIES), ids=str)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from integration.cluster import Cluster, Scene, eventually
-from integration.playbook import play, run_playbook, succeeded
+from integration.playbook import play, readme_inventory, run_playbook, succeeded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGETS = ROOT / "tests" / "integration" / "targets"
@@ -44,19 +44,6 @@ def readme_playbooks() -> list[str]:
         for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
         if block.lstrip().startswith(("- name", "---\n- name"))
     ]
-
-
-def readme_inventory(cluster: Cluster) -> dict[str, t.Any]:
-    """The inventory as printed, but for where this cluster is and who logs in."""
-    block = re.search(r"```yaml\n(all:\n.*?)```", README, re.DOTALL)
-    assert block
-    inventory = yaml.safe_load(block.group(1))
-    (host,) = inventory["all"]["hosts"].values()
-    printed = host["gp_connection"]
-    assert set(printed) == {"login_host", "login_user", "login_db", "ssl_mode", "ca_cert"}
-    here = {**cluster.login(cluster.admin), "login_user": cluster.admin, "login_db": cluster.database}
-    host["gp_connection"] = {**here, "ssl_mode": "prefer"}
-    return t.cast("dict[str, t.Any]", inventory)
 
 
 @pytest.mark.parametrize("number", range(len(readme_playbooks())))

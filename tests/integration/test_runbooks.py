@@ -19,7 +19,7 @@ import pytest
 import yaml
 from integration import runbooks
 from integration.cluster import Cluster, Scene, eventually
-from integration.playbook import play, succeeded
+from integration.playbook import play, readme_inventory, run_playbook, succeeded
 from integration.runbooks import Situation, check_victims, fingerprint, is_there, on, run
 from integration.test_playbooks import ROOT
 
@@ -180,7 +180,14 @@ def test_relieve_connection_saturation(special: t.Callable[..., Cluster], tmp_pa
         told = run("relieve_connection_saturation", cluster, tmp_path, "report", **situation.settings)
         assert told.code == 0, told.out
         assert all(is_there(scene, client) for client in situation.victims)
-        stopped(scene, "relieve_connection_saturation", situation, tmp_path, "more than max_share, 1%", max_share=1)
+        stopped(
+            scene,
+            "relieve_connection_saturation",
+            situation,
+            tmp_path,
+            "more than gp_remediation_max_share, 1%",
+            max_share=1,
+        )
         done = run("relieve_connection_saturation", cluster, tmp_path, "enforce", **situation.settings)
         assert done.code == 0, done.out
         assert done.victims
@@ -556,9 +563,9 @@ def test_triage_goes_on_where_groups_cannot_be_read(scene: Scene, tmp_path: Path
             {"protected_applications": ["gpops_it"], "protected_application_users": ["*"]},
             "holds up 20 others",
         ),
-        ("cancel_waiting_ddl", runbooks.waiting_ddl, {"max_share": 0}, "more than max_share"),
+        ("cancel_waiting_ddl", runbooks.waiting_ddl, {"max_share": 0}, "more than gp_remediation_max_share"),
         ("relieve_group_queue", runbooks.full_group, {"kill_switch": True}, "kill_switch is set"),
-        ("enforce_role_quota", runbooks.too_many_sessions, {"max_share": 1}, "more than max_share"),
+        ("enforce_role_quota", runbooks.too_many_sessions, {"max_share": 1}, "more than gp_remediation_max_share"),
         ("offboard_role", runbooks.role_to_offboard, {"max_victims": 2}, "max_victims"),
         ("offboard_role", runbooks.role_to_offboard, {"protected_users": ["bill?"]}, "protected_users"),
         ("quiesce", runbooks.open_database, {"windows": never()}, "outside of"),
@@ -634,7 +641,7 @@ def test_the_example_of_the_role(cluster: Cluster, tmp_path: Path) -> None:
     text = (ROOT / "roles" / "gp_remediation" / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert block
-    out = succeeded(play(yaml.safe_load(block.group(1)), cluster, tmp_path))
+    out = succeeded(run_playbook(yaml.safe_load(block.group(1)), readme_inventory(cluster), tmp_path))
     assert "remediate: forgotten transactions: nothing: no session is to end. long statements: nothing" in out
 
 

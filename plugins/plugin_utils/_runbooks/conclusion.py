@@ -88,7 +88,7 @@ def failure(run: Run) -> dict[str, t.Any]:
         **run.failure,
         "failed": True,
         "changed": bool(so_far.get("changed") or run.failure.get("changed")),
-        "msg": run.failure.get("msg") or f"it failed at: {run.failed_at}",
+        "msg": run.in_settings(str(run.failure.get("msg") or f"it failed at: {run.failed_at}")),
     }
 
 
@@ -127,7 +127,7 @@ def line(run: Run) -> str:
     words = [f"{called}:"]
     for policy in told.get("policies", []):
         name = f"{policy['name']}: " if policy["name"] != called else ""
-        words.append(f"{name}{policy['outcome']}: {policy['reason']}.")
+        words.append(f"{name}{policy['outcome']}: {run.in_settings(str(policy['reason']))}.")
     words += [f"{sentence}." for sentence in told.get("done", [])]
     if told.get("failed"):
         words.append(f"{told['msg']}.")

@@ -97,7 +97,7 @@ def stops(run: Run) -> list[str]:
     ]
     refused = [policy["reason"] for policy in preflight["policies"] if policy["outcome"] in ("refused", "failed")]
     stay = [policy["reason"] for policy in preflight["policies"] if policy.get("relieved") is False]
-    return [*guards, *refused, *(stay if run.runbook.spares_nobody else [])]
+    return [*map(run.in_settings, [*guards, *refused]), *(stay if run.runbook.spares_nobody else [])]
 
 
 def ended_badly(run: Run) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import typing as t
 import urllib.parse
 
@@ -61,6 +62,12 @@ class Run:
     def acts(self) -> bool:
         """Whether something may be sent."""
         return self.enforces and not self.check_mode
+
+    def in_settings(self, text: str) -> str:
+        """A text of gp_policy with the caps under the names that they have as settings, so that one finds them."""
+        # A policy of the operator's own has a max_victims of its own.
+        ours = ("max_share",) if "policies" in self.runbook.own else ("max_share", "max_victims")
+        return re.sub(rf"(?<!\w)({'|'.join(ours)})\b", r"gp_remediation_\1", text)
 
     @property
     def restores(self) -> bool:

@@ -79,6 +79,7 @@ OTHERS = {
 }
 # Those that are made or used in a function, and how they are held.
 IN_FUNCTIONS = {
+    "_runbooks.run.in_settings": "of names of ours",
     "_core.hints.advice_for_connect": "of a server, of whose text the beginning is looked at",
     "_core.list_text.check_name": "of the operator",
     "_core.list_text.exactly": "of the operator, or a name",

@@ -389,6 +389,23 @@ class TestNotes:
         )
 
 
+@pytest.mark.parametrize(
+    ("runbook", "text", "told"),
+    [
+        ("quiesce", "5 of 6 sessions would be more than max_share, 20%", "gp_remediation_max_share, 20%"),
+        (
+            "cancel_session",
+            "2 sessions would be terminated, 1 of max_victims 1 are left",
+            "gp_remediation_max_victims 1",
+        ),
+        ("main", "policy a: max_victims: -1", "policy a: max_victims: -1"),
+        ("triage", "is more than gp_remediation_max_share", "more than gp_remediation_max_share"),
+    ],
+)
+def test_caps_have_the_names_of_settings(runbook: str, text: str, told: str) -> None:
+    assert told in run_of(runbook).in_settings(text)
+
+
 class TestQuiesce:
     @pytest.mark.parametrize(
         ("given", "names"),
