@@ -8,7 +8,6 @@ Which of them an engine has, the columns of its own view tell. Private to the co
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 
@@ -22,8 +21,7 @@ INTEGER = re.compile(r"-?\d+\Z", re.ASCII)
 Limits = t.Mapping[str, str]
 
 
-@dataclasses.dataclass(frozen=True)
-class Range:
+class Range(t.NamedTuple):
     """The numbers that an option takes."""
 
     low: int
@@ -56,8 +54,7 @@ def _same_io_limit(one: str, other: str, tablespaces: Tablespaces) -> bool:
     return notations.resolved_io_limit(one, tablespaces) == notations.resolved_io_limit(other, tablespaces)
 
 
-@dataclasses.dataclass(frozen=True)
-class GroupOption:
+class GroupOption(t.NamedTuple):
     """An option that is a limit.
 
     Attributes:

@@ -233,7 +233,7 @@ class _Mute:
 def test_a_cancelled_query_leaves_no_answer_to_the_next() -> None:
     async def play() -> list[list[str | None]]:
         reader = asyncio.StreamReader()
-        helper = Helper(reader, _Mute())  # type: ignore[arg-type]
+        helper = Helper(reader, _Mute())  # type: ignore[arg-type]  # to take what is written is all that it does
         given_up = asyncio.create_task(helper.query("SELECT 'first'"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
