@@ -255,6 +255,29 @@ def test_who_was_excluded_is_named_and_may_be_a_failure(runbook: str, scene: Sce
 
 
 @on("gp6")
+def test_a_database_that_was_dropped_does_not_keep_the_others_closed(scene: Scene, tmp_path: Path) -> None:
+    """What is there is opened, what is gone is named, and then the note is done with."""
+    cluster = scene.cluster
+    names = ("gpops_it_one", "gpops_it_we[ird]", "gpops_it_gone")
+    for name in names:
+        scene.sql(f'CREATE DATABASE "{name}" CONNECTION LIMIT 4')
+    limits = "SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname LIKE 'gpops\\_it\\_%' ORDER BY datname"
+    try:
+        closed = run("quiesce", cluster, tmp_path, "enforce", databases=["gpops_it_*"])
+        assert closed.code == 0, closed.out
+        assert scene.sql(limits) == [(0,)] * 3
+        scene.sql('DROP DATABASE "gpops_it_gone"')
+        done = run("reopen", cluster, tmp_path, "enforce")
+        assert done.code == 0, done.out
+        assert "connection_limit of gpops_it_gone is left: it was 4, 0 was set, and it is gone" in done.out
+        assert scene.sql(limits) == [(4,)] * 2
+        assert not list((tmp_path / "state" / "gp").iterdir())
+    finally:
+        for name in names:
+            scene.sql(f'DROP DATABASE IF EXISTS "{name}"')
+
+
+@on("gp6")
 def test_a_database_that_no_statement_can_name_is_named_as_open(scene: Scene, tmp_path: Path) -> None:
     """Made from a database in another encoding, its name is no UTF-8; what can be closed is, and the rest is told."""
     cluster = scene.cluster

@@ -37,7 +37,16 @@ def _asked_for(run: Run) -> list[dict[str, t.Any]]:
 
 def noted_databases(run: Run) -> list[dict[str, t.Any]]:
     """The databases to open, so that a plan shows what their limits are now."""
-    return _with_limit_0(exactly(item["name"]) for item in _asked_for(run))
+    return _with_limit_0(_if_there(item["name"]) for item in _asked_for(run))
+
+
+def _if_there(name: str) -> str:
+    """A glob for this name only: what a name does not find is an error, what a glob does not is none."""
+    glob = exactly(name)
+    place = next((number for number, character in enumerate(name) if character.isalnum()), None)
+    if glob != name or place is None:
+        return glob
+    return f"{name[:place]}[{name[place]}]{name[place + 1 :]}"
 
 
 def back(run: Run) -> dict[str, list[t.Any]]:
