@@ -52,7 +52,7 @@ def _if_there(name: str) -> str:
 def back(run: Run) -> dict[str, list[t.Any]]:
     """What of the note to put back, and what to leave because somebody changed it since."""
     found = _restore_note.put_back(_asked_for(run), run.of("plan").get("databases", []))
-    return {**found, "wanted": [{**each, "name": exactly(each["name"])} for each in found["wanted"]]}
+    return {**found, "wanted": [{**each, "name": _if_there(each["name"])} for each in found["wanted"]]}
 
 
 def kept(run: Run) -> list[dict[str, t.Any]]:
