@@ -26,14 +26,7 @@ CONNECT_TIMEOUT = 10
 OPTIONS = "-c gp_resource_group_queuing_timeout=10000"
 
 # Which transcript of a real engine an engine is held against; there is none of Cloudberry, whose cases are in cb.json.
-TRANSCRIPT = {"gp6": "gp6", "gp6-managed": "gp6-managed", "gp7": "gp7", "gp7ga": "gp7", "cb": "gp7"}
-
-# How the cases write what families call differently.
-WORDS = {
-    "gp6": {"<cpu>": "cpu_rate_limit", "<mem>": ", memory_limit=1"},
-    "gp7": {"<cpu>": "cpu_max_percent", "<mem>": ""},
-    "cb": {"<cpu>": "cpu_max_percent", "<mem>": ""},
-}
+TRANSCRIPT = {name: profile.transcript for name, profile in PROFILES.items() if profile.transcript}
 
 # What differs from build to build and from run to run, and what it is compared as.
 VOLATILE = (
@@ -94,8 +87,14 @@ def family_of(profile: str) -> str:
 
 
 def cases_of(profile: str) -> list[dict[str, Any]]:
-    family = family_of(profile)
+    family = family_of(TRANSCRIPT[profile])
     return [case for case in spec()["cases"] if family in case.get("only", [family])]
+
+
+def words_of(profile: str) -> dict[str, str]:
+    """How the cases write what families call differently."""
+    engine = PROFILES[profile]
+    return {"<cpu>": engine.cpu_option, "<mem>": ", memory_limit=1" if "memory_shared_quota" in engine.limits else ""}
 
 
 def transcript(profile: str) -> dict[str, Answer]:
@@ -131,7 +130,7 @@ def replay(target: Target) -> dict[str, Answer]:
     """All cases in their order, as one builds on the other."""
     answers: dict[str, Answer] = {}
     with target.connect() as admin, target.connect("billy") as billy:
-        words = WORDS[family_of(target.profile)] | {
+        words = words_of(target.profile) | {
             "<gpadmin pid>": str(admin.info.backend_pid),
             "<billy pid>": str(billy.info.backend_pid),
         }

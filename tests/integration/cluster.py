@@ -28,13 +28,14 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
 from sandbox.passwords import password_of
+from sandbox.profiles import PROFILES
 
 if t.TYPE_CHECKING:
     from sandbox import Sandbox
 
 WAIT_SECONDS = 10.0
 # One embedded engine a family; the first one stands for all where one is enough.
-EMBEDDED = ["gp6", "gp7", "cb"]
+EMBEDDED = [name for name, profile in PROFILES.items() if profile.family == name]
 MANAGED = "gp6-managed"
 TOOLKIT_NAME = "gpops.toolkit"  # what the collection's sessions call themselves
 PARTITIONS = 400

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from integration.cluster import Scene, embedded
+from integration.cluster import EMBEDDED, Scene, embedded
 from sandbox import Sandbox
 
 from pages import playbooks, runbooks, statements
@@ -18,7 +18,7 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
     (PAGES / "playbooks.rst").write_text(playbooks.page(), encoding="utf-8")
     sections = []
-    for family in statements.ENGINES:
+    for family in EMBEDDED:
         with Sandbox(profile=family) as box:
             cluster = embedded(box)
             with Scene(cluster) as scene:

@@ -9,13 +9,13 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.gpops.toolkit.plugins.module_utils._core.families import FAMILIES
 from integration.cluster import Client, Cluster, Scene
 from integration.run_module import run_module
 from integration.tap import Tap, login_through
 
 from pages.rst import block, head, heading
 
-ENGINES = {"gp6": "Greenplum 6", "gp7": "Greenplum 7", "cb": "Cloudberry"}
 _SETUP = "SET client_encoding"
 _PROBE = "SELECT pg_catalog.version() AS version_text"
 # What differs from run to run.
@@ -117,7 +117,7 @@ def _once(statements: t.Iterable[str], known: t.Mapping[str, str]) -> list[str]:
 def section(cluster: Cluster, scene: Scene) -> str:
     """The part of the page for one engine."""
     shown: dict[str, str] = {}
-    parts = [heading(ENGINES[cluster.family], "-")]
+    parts = [heading(FAMILIES[cluster.family].title, "-")]
     settings, first = login_statements(cluster)
     parts += ["These settings come with the login, as ``options`` of libpq:\n", *settings, ""]
     parts += ["After it, each module sends this:\n", *_blocks("the login", first, shown)]

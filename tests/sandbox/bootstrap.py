@@ -26,11 +26,6 @@ ACCESS_OF_THE_SANDBOX = "local all all password\n"
 ACCESS = f"local all {HELPER_ROLE} password\nlocal all all scram-sha-256\n"
 
 _SQL = Path(__file__).resolve().parent / "sql"
-_FILES = {
-    "gp6": ("common", "until7", "gp6"),
-    "gp7": ("common", "until7", "since7", "gp7"),
-    "cb": ("common", "since7", "cb"),
-}
 
 
 def server_settings(profile: Profile, resource_manager: str, max_connections: int) -> dict[str, str]:
@@ -92,7 +87,7 @@ async def bootstrap(profile: Profile, folder: Path, door: Door, major: int) -> N
         await admin.query("SET scram_iterations = 1")  # logins by the hundred: the hash is not what is tested
     await admin.query(_roles(door.secret))
     await admin.query("SET allow_system_table_mods = on")
-    for name in (*_FILES[profile.family], *profile.more_sql, "locks", "segments"):
+    for name in (*profile.sql, *profile.more_sql, "locks", "segments"):
         await admin.query(render((_SQL / f"{name}.sql").read_text(), profile, folder))
     await admin.close()
     helper = await Helper.connect(door, HELPER_ROLE, "template1")

@@ -51,6 +51,8 @@ class Profile:
     name: str
     version: str
     server_version: str
+    sql: tuple[str, ...]  # the files of its catalogs, in order
+    transcript: str | None  # of a real engine, which tests/contract holds it against
     options: tuple[Option, ...]
     built_in_groups: tuple[tuple[int, str, dict[str, str]], ...]
     settings: tuple[Setting, ...]
@@ -66,7 +68,7 @@ class Profile:
     group_changers: str = "superuser"  # who has to be asked, in the words of a refusal
     admin_group_in_refusal: str = "admin_group"
     cores: int = 8
-    family: str = ""  # whose SQL it has, where that is not its own name
+    family: str = ""  # where that is not its own name
     login_roles: tuple[str, ...] = ("gp_role", "gp_session_role")  # with which a login may ask for utility mode
     set_price: float = 480e-6  # seconds to tell the segments once of a setting that a function has entered and left
     bypass_lock_rows: int | None = None  # more lock rows on one segment do not fit into what bypass gives
@@ -126,6 +128,8 @@ GP6 = Profile(
         " x86_64-unknown-linux-gnu, compiled by gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
     ),
     server_version="9.4.26",
+    sql=("common", "until7", "gp6"),
+    transcript="gp6",
     options=(
         _CONCURRENCY,
         Option("cpu_rate_limit", 2, "-1", low=1, high=100, refusal="cpu_rate_limit range is [1, 100]"),
@@ -168,6 +172,7 @@ GP6 = Profile(
 GP6_MANAGED = replace(
     GP6,
     name="gp6-managed",
+    transcript="gp6-managed",
     version=(
         "PostgreSQL 9.4.26 (Greenplum Database 6.27.1-mdb build commit:cf29f5024d65f9b407911b6fbb24c17a0f6f545d) on"
         " x86_64-unknown-linux-gnu, compiled by gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
@@ -212,6 +217,8 @@ GP7 = Profile(
         " gcc (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00 Bhuvnesh C."
     ),
     server_version="12.12",
+    sql=("common", "until7", "since7", "gp7"),
+    transcript="gp7",
     options=(
         _CONCURRENCY,
         *_CPU_7,
@@ -237,6 +244,8 @@ CB = Profile(
         " (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
     ),
     server_version="14.4",
+    sql=("common", "since7", "cb"),
+    transcript="gp7",
     options=(
         _CONCURRENCY,
         *_CPU_7,
@@ -281,6 +290,7 @@ CB_MAIN = replace(
         " (sandbox) 12.2.0, 64-bit compiled on Jan  1 2026 00:00:00"
     ),
     server_version="16.9",
+    transcript=None,
     settings=_settings("16.9", "160009", "3.0.0-devel build dev", "user", *_SINCE_7, _MOVE_TIMEOUT),
     more_sql=("cbmain",),
     unknown_pid="PID %s is not a PostgreSQL backend process",
