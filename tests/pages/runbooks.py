@@ -175,7 +175,7 @@ def _first(runbook: Runbook) -> tuple[str, str]:
     """What to know first: among all settings, which people look for, sorted by their names, the few that matter."""
     shown = [("mode", "V(report), which sends nothing, unless it is V(enforce)"), *runbook.shown]
     named = "; ".join(f"O({settings.PREFIX}{name}), {words}" for name, words in shown)
-    return f"What matters most: {named}.", f"Example: C({_command(runbook)})"
+    return f"What matters most: {named}.", f"Try C({_command(runbook)})"
 
 
 def _command(runbook: Runbook) -> str:

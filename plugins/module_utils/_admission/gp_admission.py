@@ -138,7 +138,7 @@ def privilege(target: plan.Target, roles: t.Container[str]) -> str:
     if target.kind == "databases":
         return f"a database takes its owner or a superuser{no}"
     if target.subject.is_superuser:
-        return "a superuser takes a superuser"
+        return "only a superuser can alter a superuser"
     return f"a role takes a superuser or a role with CREATEROLE{no}"
 
 

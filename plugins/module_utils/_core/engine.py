@@ -291,8 +291,7 @@ def _asked(connection: Connection, needs: t.Collection[str]) -> dict[str, t.Any]
             return _asked(connection, needs)
         if error.sqlstate in _NOT_GREENPLUM:
             raise GpopsError(
-                f"the server at {connection.where} is not Greenplum 6, Greenplum 7 or Cloudberry: "
-                "its catalog knows no resource groups",
+                f"the server at {connection.where} is not {families.titles()}: its catalog knows no resource groups",
                 **error.result,
             ) from None
         raise
@@ -414,8 +413,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     state = _toolkit_state(row["toolkit_usage"], functions, distrust)
     interface = _interface(toolkit, state, row, distrust)
     settings = _settings(row["settings"])
-    locks_by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
-    locks = (functions if locks_by_toolkit else views).get("pg_locks", frozenset())
+    lock_source, lock_columns = _locks(interface, views, functions)
     family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
     of_service = family.service_settings
     managed_slots = of_service is not None and row["has_mdb_admin"] and of_service.issubset(settings)
@@ -434,8 +432,8 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         max_connections=row["max_connections"],
         reserved_connections=row["reserved_connections"],
         activity=activity,
-        lock_source=(MDB if locks_by_toolkit else NATIVE) if locks else None,
-        lock_columns=locks,
+        lock_source=lock_source,
+        lock_columns=lock_columns,
         signal_functions=_signal_functions(interface, functions),
         message_functions=frozenset(name for name in (row.get(MESSAGES) or "").split(",") if name),
         list_of_all="waiting_reason" in views.get("pg_stat_get_activity", ()),
@@ -448,6 +446,15 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
         utility_mode=settings.get("gp_role", ("", ""))[0] == _UTILITY,
         managed_slots=managed_slots,
     )
+
+
+def _locks(
+    interface: str, views: t.Mapping[str, frozenset[str]], functions: t.Mapping[str, frozenset[str]]
+) -> tuple[str | None, frozenset[str]]:
+    """Where the lock table is read, and its columns."""
+    by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
+    columns = (functions if by_toolkit else views).get("pg_locks", frozenset())
+    return (MDB if by_toolkit else NATIVE) if columns else None, columns
 
 
 def _settings(text: str | None) -> dict[str, tuple[str, str]]:

@@ -81,6 +81,12 @@ FAMILIES: t.Mapping[str, Family] = {
 }
 
 
+def titles() -> str:
+    """All that there are, for a sentence."""
+    *others, last = sorted(family.title for family in FAMILIES.values())
+    return f"{', '.join(others)} or {last}"
+
+
 def detected(columns: t.Container[str]) -> Family | None:
     """The family of a server by the columns of its process list; None if it is none of these."""
     if "sess_id" not in columns:

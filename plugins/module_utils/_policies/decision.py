@@ -79,9 +79,9 @@ def step(
 
 def _who_is_left(verdicts: t.Sequence[Verdict]) -> str:
     if not verdicts:
-        return "nobody of those that it chooses is left"
+        return "no matching session is left"
     first = verdicts[0]
-    return f"{len(verdicts)} are left, first process {first.backend.pid}: {first.reason}"
+    return f"{counted(len(verdicts))} left, first process {first.backend.pid}: {first.reason}"
 
 
 def _step_to_goal(

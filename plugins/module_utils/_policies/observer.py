@@ -34,7 +34,7 @@ class TimeBudget:
             free: Seconds that do not count, because a wait goes on meanwhile.
         """
         if self._left <= 0:
-            raise DeadlineExceeded("timeout is over; what was not done yet is left")
+            raise DeadlineExceeded("timeout reached; what was left to do was not done")
         deadline = Deadline(self._left + waits)
         try:
             yield deadline

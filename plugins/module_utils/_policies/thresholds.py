@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.errors import OptionError
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions import waits
-from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import GROUP_WAIT, RUNNING_STATES, Backend
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import GROUP_WAIT, SLOT_STATES, Backend
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.identity import NOBODY, Identities
 from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.selection import names_test
 from ansible_collections.gpops.toolkit.plugins.module_utils._signals.verdicts import CANCELLED
@@ -30,13 +30,11 @@ _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)%\Z")
 _ALL = 100.0
 # Who is missed least ends first.
 _BY_STATE = {"idle": 0, "idle in transaction": 1, "idle in transaction (aborted)": 1}
-# A transaction that has failed has given its slot back already.
-_WITH_SLOT = (*RUNNING_STATES, "idle in transaction")
 
 
 def holds_slot(backend: Backend) -> bool:
     """Whether the session has a slot of its resource group; others have none to give back."""
-    return backend.state in _WITH_SLOT and backend.waiting_reason != GROUP_WAIT
+    return backend.state in SLOT_STATES and backend.waiting_reason != GROUP_WAIT
 
 
 @dataclasses.dataclass(frozen=True)

@@ -237,7 +237,7 @@ def privilege(step: Step, said: str, facts: EngineFacts) -> str:
     """
     if step.kind == "assign":
         if step.role in facts.superusers:
-            return "to move a superuser takes a superuser"
+            return "only a superuser can move a superuser"
         return f"to move a role takes a superuser or a role with CREATEROLE{not_managed_alone(facts.all_roles)}"
     if step.group == desired.ADMIN:
         return f"{step.group} takes a superuser, on every engine"

@@ -142,7 +142,9 @@ def _check_end(
             continue
         if found.sums:
             raise OptionError(
-                found.options[0], found.problem.replace("the engine", facts.traits.title), sums=dict(found.sums)
+                found.options[0],
+                found.problem.replace(" and the engine allows", f" and {facts.traits.title} allows", 1),
+                sums=dict(found.sums),
             )
         said = [name for name in found.options if name in desired.limits]
         raise OptionError(desired.option((said or found.options)[0]), found.problem)

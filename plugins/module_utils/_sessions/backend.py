@@ -16,6 +16,8 @@ REPLICATION_WAIT = "replication"
 OTHER_WAIT = "other"
 
 RUNNING_STATES = ("active", "fastpath function call")
+# With a slot of a resource group; a transaction that has failed has given its slot back already.
+SLOT_STATES = (*RUNNING_STATES, "idle in transaction")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -230,13 +230,13 @@ class _Run:
 
     def _wait(self, victims: t.Sequence[Backend], state: str, seconds: float) -> list[tuple[Backend, Backend]]:
         """Look until all are done; those that are not by then, with what was seen of them last."""
-        signal_all = self._clock.now() + seconds
+        end = self._clock.now() + seconds
         pause = _FIRST_PAUSE
         left = list(victims)
         while True:
             now = self._look_or_renew([victim.pid for victim in left])
             if isinstance(now, GpopsError):
-                if self._clock.now() >= signal_all or isinstance(now, Interrupted):
+                if self._clock.now() >= end or isinstance(now, Interrupted):
                     self._after_loss(left, state, now)
                     return []
                 self._clock.sleep(pause)
@@ -246,7 +246,7 @@ class _Run:
                 if _done(victim, now.get(victim.pid), state):
                     self._endings[victim.pid] = Outcome(state, _words(state), signalled=True)
             left = [victim for victim in left if victim.pid not in self._endings]
-            rest = signal_all - self._clock.now()
+            rest = end - self._clock.now()
             if not left or rest <= 0:
                 return [(victim, now[victim.pid]) for victim in left]
             self._clock.sleep(min(pause, rest))
@@ -274,7 +274,7 @@ class _Run:
             if isinstance(error, Interrupted):
                 ending = Outcome(UNKNOWN, said, was)
             elif now is None:
-                ending = Outcome(UNKNOWN, f"{said}; no new connection came about to look again", was)
+                ending = Outcome(UNKNOWN, f"{said}; could not reconnect to look again", was)
             elif _done(victim, now.get(victim.pid), state):
                 ending = Outcome(state, f"{said}; a new connection shows that it ended", was)
             elif _is_hidden(now[victim.pid]):

@@ -101,16 +101,7 @@ def parse(options: t.Mapping[str, t.Any]) -> Request:
     Raises:
         OptionError: An option cannot be used, or no criterion was given.
     """
-    criteria = [name for name in SELECTION_SPEC if options.get(name) is not None]
-    positive = [name for name in criteria if not name.startswith("exclude_")]
-    if options["processes"] is not None and criteria:
-        raise OptionError("processes", f"cannot be combined with {criteria[0]}: the records are the choice")
-    if options["processes"] is None and not positive and not options["match_all"]:
-        raise OptionError(
-            "match_all", "no criterion was given; say whom (for example users, pids or states), or match_all: true"
-        )
-    if options["max_victims"] < 0:
-        raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
+    _check_choice(options)
     _check_message(options["victim_message"])
     protection = Protection(
         state=options["state"],
@@ -140,6 +131,19 @@ def parse(options: t.Mapping[str, t.Any]) -> Request:
         message=options["victim_message"] or None,
         redact_literals=options["redact_literals"],
     )
+
+
+def _check_choice(options: t.Mapping[str, t.Any]) -> None:
+    criteria = [name for name in SELECTION_SPEC if options.get(name) is not None]
+    positive = [name for name in criteria if not name.startswith("exclude_")]
+    if options["processes"] is not None and criteria:
+        raise OptionError("processes", f"cannot be combined with {criteria[0]}: the records are the choice")
+    if options["processes"] is None and not positive and not options["match_all"]:
+        raise OptionError(
+            "match_all", "no criterion was given; say whom (for example users, pids or states), or match_all: true"
+        )
+    if options["max_victims"] < 0:
+        raise OptionError("max_victims", f"{options['max_victims']} is not allowed; it is a number, 0 or more")
 
 
 def _check_message(message: str | None) -> None:
@@ -207,8 +211,8 @@ def _check_numbers(numbers: t.Iterable[int], who: identity.Identities) -> None:
             pids = ", ".join(map(str, sorted(who.shared[number])))
             raise OptionError(
                 "session_ids",
-                f"several sessions bear number {number}, processes {pids}: a login may give itself any number. Nothing "
-                "was sent; choose by pids",
+                f"several sessions have the session number {number}, processes {pids}: a login may give itself any. "
+                "Nothing was sent; choose by pids",
             )
 
 

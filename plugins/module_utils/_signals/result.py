@@ -76,7 +76,7 @@ def _privilege(engine: Engine, is_superuser_s: bool) -> str:
             "a superuser can, with toolkit=native"
         )
     if is_superuser_s:
-        return "a superuser's session takes a superuser"
+        return "only a superuser can signal a superuser's session"
     if engine.traits.signal_role:
         own = "on this engine that takes a member of the session's role or of pg_signal_backend, or a superuser"
     else:

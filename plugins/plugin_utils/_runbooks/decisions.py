@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.gpops.toolkit.plugins.module_utils._core.list_text import exactly
+from ansible_collections.gpops.toolkit.plugins.module_utils._sessions.backend import SLOT_STATES
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks import admission, conclusion, groups, settings
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
@@ -27,7 +28,7 @@ def policies(run: Run) -> list[t.Any]:
     if "group" in runbook.own:
         fixed["resource_groups"] = [exactly(run.group)]
     if runbook.name == "drain_group":
-        fixed.update(states=list(groups.HOLDING), pids=groups.holders(run))
+        fixed.update(states=list(SLOT_STATES), pids=groups.holders(run))
     if runbook.name == "offboard_role":
         fixed["users"] = [exactly(str(run.given["role"]))]
     return [settings.own_policy(runbook, run.given, fixed)]
@@ -133,7 +134,7 @@ ANSWERS: t.Mapping[str, t.Callable[[Run], t.Any]] = {
     "group_glob": lambda run: exactly(run.group),
     "groups": lambda run: run.of("groups"),
     "groups_after": lambda run: run.of("groups_after"),
-    "holding": lambda _run: list(groups.HOLDING),
+    "holding": lambda _run: list(SLOT_STATES),
     "html": conclusion.has_page,
     "line": conclusion.line,
     "name": lambda run: run.runbook.called,

@@ -10,8 +10,6 @@ import typing as t
 from ansible_collections.gpops.toolkit.plugins.plugin_utils import _restore_note
 from ansible_collections.gpops.toolkit.plugins.plugin_utils._runbooks.run import Run
 
-# States in which a session holds a slot.
-HOLDING = ("active", "idle in transaction", "idle in transaction (aborted)", "fastpath function call")
 FOR_ADMINISTRATION = ("admin_group", "system_group", "mdb_admin_group")
 _NO_LIMIT = 1000000
 

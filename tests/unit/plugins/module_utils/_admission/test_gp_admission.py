@@ -237,7 +237,7 @@ def test_what_was_changed_can_be_put_back(
             ("mdb_admin",),
             "a role takes a superuser or a role with CREATEROLE, and mdb_admin alone is neither",
         ),
-        ({"roles": [limit("gpadmin", 1)]}, ("mdb_admin",), "a superuser takes a superuser"),
+        ({"roles": [limit("gpadmin", 1)]}, ("mdb_admin",), "only a superuser can alter a superuser"),
     ],
 )
 def test_who_may_is_told_of_what_was_refused(

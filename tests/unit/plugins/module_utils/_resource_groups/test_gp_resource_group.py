@@ -208,7 +208,7 @@ def test_admin_group_is_for_superusers_on_every_engine(family: str) -> None:
     [
         ("sammy", (), "to move a role takes a superuser or a role with CREATEROLE"),
         ("sammy", ("mdb_admin",), "CREATEROLE, and mdb_admin alone is neither"),
-        ("gpadmin", ("mdb_admin",), "to move a superuser takes a superuser"),
+        ("gpadmin", ("mdb_admin",), "only a superuser can move a superuser"),
     ],
 )
 def test_to_move_a_role_takes_another_privilege(role: str, roles: tuple[str, ...], words: str) -> None:

@@ -362,7 +362,7 @@ def test_a_refusal_names_the_privilege(family: str, interface: str, words: str) 
 @pytest.mark.parametrize("family", ["gp6", "gp7", "cb"])
 def test_nothing_but_a_superuser_helps_against_a_superuser_s_session(family: str) -> None:
     reason = refusal(is_superuser_s=True, family=family, toolkit_state="missing", managed_slots=family == "gp6")
-    assert reason == "no; a superuser's session takes a superuser"
+    assert reason == "no; only a superuser can signal a superuser's session"
 
 
 @pytest.mark.parametrize(

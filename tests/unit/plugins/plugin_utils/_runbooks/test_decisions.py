@@ -389,6 +389,13 @@ class TestNotes:
         )
 
 
+def test_who_drains_ends_nobody_whose_transaction_has_failed() -> None:
+    """On real engines such a transaction has given its slot back; to end its session frees none."""
+    (policy,) = decisions.policies(run_of("drain_group", {"holders": {"processes": []}}, group="etl"))
+    assert "idle in transaction (aborted)" not in policy["states"]
+    assert set(policy["states"]) == set(decisions.ANSWERS["holding"](run_of("drain_group")))
+
+
 @pytest.mark.parametrize(
     ("runbook", "text", "told"),
     [
