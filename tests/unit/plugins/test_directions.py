@@ -17,14 +17,11 @@ ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = ROOT / "plugins"
 UTILS = PLUGINS / "module_utils"
 PREFIXES = re.compile(r"^ansible_collections\.gpops\.toolkit\.plugins\.(module|plugin)_utils\.")
-# A package, and those that it may import beside itself.
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+# A package, and those that it may import beside itself, as the pictures of the page say.
 BELOW = {
-    "_core": set(),
-    "_sessions": {"_core"},
-    "_signals": {"_core", "_sessions"},
-    "_policies": {"_core", "_sessions", "_signals"},
-    "_resource_groups": {"_core"},
-    "_admission": {"_core"},
+    package: set(below.replace("|", " ").split())
+    for package, below in re.findall(r"^(_\w+) +->(.*)$", PAGE, re.MULTILINE)
 }
 IO = {"_core.driver", "_core.connection", "_core.cluster", "_files.private", "psycopg2"}
 
@@ -83,17 +80,45 @@ def reached(name: str) -> set[str]:
     return found
 
 
+def on_the_page() -> set[str]:
+    """The files that the tables of the page name, as _core.errors."""
+    found: set[str] = set()
+    package = ""
+    for line in PAGE.splitlines():
+        head = re.match(r"\| `(_\w+)/` \|", line)
+        if head or line.startswith("| in `plugins/plugin_utils/`"):
+            package = f"{head.group(1)}." if head else ""
+        elif line.startswith("| `") and not line.startswith("| `_report/page`"):
+            found |= {package + name.replace("/", ".") for name in re.findall(r"`([\w/]+)`", line.split("|")[1])}
+    return found | {"_report.page"}
+
+
+def test_the_page_has_each_file_and_no_other() -> None:
+    assert on_the_page() == set(ALL)
+
+
 def test_each_file_is_in_a_package() -> None:
-    assert {name.split(".")[0] for name in TREES} == set(BELOW)
+    assert {name.split(".")[0] for name in ALL} == set(BELOW)
     assert {name for name in TREES if name.split(".")[1].startswith("gp_")} == OPERATIONS
 
 
-@pytest.mark.parametrize("name", TREES)
+@pytest.mark.parametrize("name", ALL)
 def test_arrows_run_down(name: str) -> None:
     package = name.split(".", maxsplit=1)[0]
-    ours = {other for other in IMPORTS[name] if other in TREES}
+    ours = {other for other in IMPORTS[name] if other in ALL}
     assert {other.split(".")[0] for other in ours} <= BELOW[package] | {package}
     assert ours & OPERATIONS == set()
+
+
+def test_no_arrow_of_the_page_is_without_an_import() -> None:
+    drawn = {(package, below) for package, all_below in BELOW.items() for below in all_below}
+    imports = {
+        (name.split(".")[0], other.split(".")[0])
+        for name, others in IMPORTS.items()
+        for other in others
+        if other in ALL
+    }
+    assert drawn <= imports
 
 
 @pytest.mark.parametrize(
