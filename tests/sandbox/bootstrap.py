@@ -38,6 +38,22 @@ def server_settings(profile: Profile, resource_manager: str, max_connections: in
 
 def render(text: str, profile: Profile, folder: Path) -> str:
     """An SQL file with this sandbox's places and this engine's data filled in."""
+    values = _places(folder) | _engine(profile)
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", value.replace("'", "''") if name != "config_columns" else value)
+    return text
+
+
+def _places(folder: Path) -> dict[str, str]:
+    return {
+        "state": str(folder / "state" / "state.json"),
+        "messages": str(folder / "messages"),
+        "segments": str(folder / "state" / "segments.json"),
+        "made_locks": str(Folder.made_locks_in(folder)),
+    }
+
+
+def _engine(profile: Profile) -> dict[str, str]:
     fixed = [each.name for each in profile.settings if each.context in ("internal", "postmaster")]
     superuser = [each.name for each in profile.settings if each.context == "superuser"]
     own = [
@@ -47,11 +63,7 @@ def render(text: str, profile: Profile, folder: Path) -> str:
     ]
     options = [{"name": option.name, "limit_type": option.limit_type} for option in profile.options]
     config = ", ".join(f"g.limits ->> '{option.name}' AS {option.name}" for option in profile.options)
-    values = {
-        "state": str(folder / "state" / "state.json"),
-        "messages": str(folder / "messages"),
-        "segments": str(folder / "state" / "segments.json"),
-        "made_locks": str(Folder.made_locks_in(folder)),
+    return {
         "no_locks": NO_LOCKS,
         "bypass_lock_rows": str(profile.bypass_lock_rows or ""),
         "lock_class": str(LOCK_CLASS),
@@ -75,9 +87,6 @@ def render(text: str, profile: Profile, folder: Path) -> str:
         "unknown_group_of_move": profile.unknown_group_of_move,
         "lock_waitstart": " l.waitstart," if profile.lock_waitstart else "",
     }
-    for name, value in values.items():
-        text = text.replace("{{" + name + "}}", value.replace("'", "''") if name != "config_columns" else value)
-    return text
 
 
 async def bootstrap(profile: Profile, folder: Path, door: Door, major: int) -> None:

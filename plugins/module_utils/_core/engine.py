@@ -415,8 +415,7 @@ def engine_from(row: t.Mapping[str, t.Any], toolkit: str) -> Engine:
     settings = _settings(row["settings"])
     lock_source, lock_columns = _locks(interface, views, functions)
     family = _family(views.get("pg_stat_activity", frozenset()) | functions.get("pg_stat_activity", frozenset()))
-    of_service = family.service_settings
-    managed_slots = of_service is not None and row["has_mdb_admin"] and of_service.issubset(settings)
+    managed_slots = row["has_mdb_admin"] and _has_all(settings, family.service_settings)
     activity = _activity(interface, views, functions, sees_all=row["is_superuser"] or managed_slots)
     if not activity:
         raise GpopsError(f"role {row['role']} may not read the process list, pg_catalog.pg_stat_activity")
@@ -455,6 +454,11 @@ def _locks(
     by_toolkit = interface == MDB and "pg_locks" not in views and "pg_locks" in functions
     columns = (functions if by_toolkit else views).get("pg_locks", frozenset())
     return (MDB if by_toolkit else NATIVE) if columns else None, columns
+
+
+def _has_all(settings: t.Collection[str], wanted: frozenset[str] | None) -> bool:
+    """Whether a server has the settings by which a managed service is known, if there are any."""
+    return wanted is not None and wanted.issubset(settings)
 
 
 def _settings(text: str | None) -> dict[str, tuple[str, str]]:

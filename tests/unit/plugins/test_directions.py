@@ -23,6 +23,7 @@ BELOW = {
     package: set(below.replace("|", " ").split())
     for package, below in re.findall(r"^(_\w+) +->(.*)$", PAGE, re.MULTILINE)
 }
+SCREEN = 40
 IO = {"_core.driver", "_core.connection", "_core.cluster", "_files.private", "psycopg2"}
 
 
@@ -132,3 +133,11 @@ def test_what_is_pure_does_no_io(name: str) -> None:
 def test_only_one_file_knows_the_names_of_families(path: Path) -> None:
     if path != UTILS / "_core" / "families.py":
         assert set(in_words(ast.parse(path.read_text(encoding="utf-8")))) & set(FAMILIES) == set()
+
+
+@pytest.mark.parametrize("path", sorted([*PLUGINS.rglob("*.py"), *(ROOT / "tests" / "sandbox").glob("*.py")]), ids=str)
+def test_a_function_fits_a_screen(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    lines = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
+    assert {name: number for name, number in lines.items() if number > SCREEN} == {}
