@@ -39,9 +39,9 @@ BAD: list[tuple[dict[str, t.Any], str]] = [
     ({"gp_backend": {"pids": [1]}}, "missing required arguments: state"),
     ({"gp_policy": {"policies": [{"name": "{{ a }}", "max_victim": 3}]}}, "policies.max_victim"),
     ({"gp_policy": {"policies": [{"name": "a", "state": "terminated", "max_victims": "few"}]}}, "has the type"),
-    ({"gp_resource_group": {"name": "etl", "concurency": 5}}, "concurency. Supported"),
+    ({"gp_resource_group": {"name": "etl", "concurrenzy": 5}}, "concurrenzy. Supported"),
     ({"gp_resource_group_info": {"status": "perhaps"}}, "argument 'status' has the type"),
-    ({"gp_admission": {"databases": [{"name": "a", "conection_limit": 3}]}}, "databases.conection_limit"),
+    ({"gp_admission": {"databases": [{"name": "a", "konnection_limit": 3}]}}, "databases.konnection_limit"),
     ({"gp_report": {"dest": "x", "nam": "y"}}, "nam. Supported"),
     ({"gp_file": {"dest": "x", "stat": "read"}}, "stat. Supported"),
 ]
